@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * json_stream.h
+ *		An answer's bytes in, whole elements of its results out, as they arrive.
+ *
+ * Knows the envelope of an answer and nothing of what the elements mean.  An
+ * answer is one of
+ *		[ E, E, ... ]
+ *		{ ..., "results": [ E, E, ... ], ... }
+ *		{ ..., "results": E, ... }			E an object
+ *		E									an object without "results"
+ * with members in any order.  Memory: one element and the envelope's other
+ * members, whatever the length of the answer.
+ *
+ * Only structure is checked here (brackets, commas, strings, depth, limits);
+ * what is inside an element, record.c checks, and the envelope's rest is
+ * checked by whoever takes it.  No throw; memory is malloc'ed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_JSON_STREAM_H
+#define MP_JSON_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MP_JSON_ELEMENT_LIMIT	(1024 * 1024)	/* bytes of one element */
+#define MP_JSON_DEPTH_LIMIT		64	/* of the whole answer */
+
+typedef struct MpJsonStream MpJsonStream;
+
+typedef enum MpJsonEvent
+{
+	MP_JSON_MORE,				/* input used up, wants more */
+	MP_JSON_ELEMENT,			/* an element is ready */
+	MP_JSON_BAD,				/* see mp_json_stream_error(); final */
+} MpJsonEvent;
+
+/* What the answer turned out to be; known at its end. */
+typedef enum MpJsonShape
+{
+	MP_JSON_SHAPE_ARRAY,		/* a bare array */
+	MP_JSON_SHAPE_RESULTS_ARRAY,
+	MP_JSON_SHAPE_RESULTS_OBJECT,
+	MP_JSON_SHAPE_RESULTS_OTHER,	/* null, a string, ... */
+	MP_JSON_SHAPE_OBJECT,		/* a bare object, without "results" */
+} MpJsonShape;
+
+/* NULL when out of memory. */
+extern MpJsonStream *mp_json_stream_create(void);
+extern void mp_json_stream_free(MpJsonStream *stream);
+
+/* As newly made, for an answer that begins anew. */
+extern void mp_json_stream_reset(MpJsonStream *stream);
+
+/*
+ * Read on.  *bytes and *length are the input and are moved past what was
+ * used.  ELEMENT: *element and *element_length are its text, valid until the
+ * next call (it may lie in the input).  A bare object and a results object
+ * become elements when they end.  Anything but white space after the end of
+ * the answer is BAD.
+ */
+extern MpJsonEvent mp_json_stream_next(MpJsonStream *stream,
+									   const char **bytes, size_t *length,
+									   const char **element,
+									   size_t *element_length);
+
+/* After the last byte: false if the answer is not complete. */
+extern bool mp_json_stream_finish(MpJsonStream *stream);
+
+/* After a successful finish. */
+extern MpJsonShape mp_json_stream_shape(const MpJsonStream *stream);
+
+/*
+ * After a successful finish: the object around the results as a JSON text in
+ * which the value of "results" is null if it was an array or an object (the
+ * whole object for MP_JSON_SHAPE_OBJECT; "" and length 0 for a bare array).
+ * At most MP_JSON_ELEMENT_LIMIT bytes.  Belongs to the stream.
+ */
+extern const char *mp_json_stream_envelope(const MpJsonStream *stream,
+										   size_t *length);
+
+/* What is wrong, in words ("... at byte 17"); never quotes the input. */
+extern const char *mp_json_stream_error(const MpJsonStream *stream);
+
+/* Elements handed out since the last reset. */
+extern int64_t mp_json_stream_count(const MpJsonStream *stream);
+
+#endif							/* MP_JSON_STREAM_H */

@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ *
+ * record.h
+ *		One JSON element of an answer -> a record of typed fields.
+ *
+ * The only place that knows how the API spells a field.  Accepts every
+ * spelling of the API's three documents, in any mix.  No throw, no server;
+ * memory is malloc'ed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_RECORD_H
+#define MP_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum MpField
+{
+	MP_FIELD_ID,				/* of a service account */
+	MP_FIELD_USERNAME,
+	MP_FIELD_NAME,
+	MP_FIELD_ROLE,
+	MP_FIELD_EXPIRES,
+	MP_FIELD_CREATED,
+	MP_FIELD_LAST_USED,
+	MP_FIELD_CREATOR,
+	MP_FIELD_CREATOR_NAME,
+	MP_FIELD_CREATOR_EMAIL,
+	MP_FIELD_USER_ID,
+	MP_FIELD_ORGANIZATION_ID,
+	MP_FIELD_SECRET,
+	MP_FIELD_PROJECT_ID,
+	MP_FIELD_PROJECT_NAME,
+	MP_FIELD_GRANT_TYPE,
+	MP_FIELD_HAS_SENSITIVE_ACCESS,
+	/* the two that are not a member of the element */
+	MP_FIELD_PROJECTS,			/* sent on create, never read */
+	MP_FIELD_ATTRS,				/* the element itself */
+	MP_FIELD_COUNT,
+} MpField;
+
+#define MP_FIELD_BIT(field)		(UINT32_C(1) << (field))
+#define MP_FIELD_ALL			UINT32_MAX
+
+/* What kind of element: which members it has and which are required. */
+typedef enum MpRecordKind
+{
+	MP_RECORD_ACCOUNT,			/* a service account; id required */
+	MP_RECORD_ACCOUNT_PROJECT,	/* a project of an account; project_id
+								 * required */
+	MP_RECORD_PROJECT_ACCOUNT,	/* an account of a project; id required */
+} MpRecordKind;
+
+typedef enum MpValueType
+{
+	MP_VALUE_INTEGER,
+	MP_VALUE_TEXT,
+	MP_VALUE_TIME,
+	MP_VALUE_BOOLEAN,
+	MP_VALUE_JSON,				/* no member of the union: see MpRecord.raw */
+} MpValueType;
+
+typedef struct MpText
+{
+	const char *data;			/* UTF-8 without NUL, not terminated */
+	size_t		length;			/* bytes */
+} MpText;
+
+typedef struct MpValue
+{
+	bool		present;		/* false: absent, null or not wanted */
+	union
+	{
+		int64_t		integer;
+		int64_t		time;		/* microseconds since 2000-01-01 00:00 UTC, as
+								 * timestamptz counts */
+		bool		boolean;
+		MpText		text;
+	}			as;
+} MpValue;
+
+/*
+ * A decoded element.  Texts lie in the element's bytes or in the record's own
+ * buffer, and live until either changes.
+ */
+typedef struct MpRecord
+{
+	MpValue		values[MP_FIELD_COUNT];
+	MpText		raw;			/* the element as it came; may hold a secret */
+	char	   *buffer;			/* unescaped texts; grown by decode */
+	size_t		buffer_size;
+} MpRecord;
+
+/* What is wrong with an element.  Never quotes a value. */
+typedef struct MpFault
+{
+	char		field[64];		/* the member as the answer spells it, ""
+								 * unknown */
+	char		reason[160];	/* "is not an integer" */
+	int64_t		id;				/* the element's id where it could be read,
+								 * else 0 */
+} MpFault;
+
+extern MpValueType mp_record_type(MpField field);
+
+/* Set up an empty record; free what decode allocated (wipes its buffer). */
+extern void mp_record_init(MpRecord *record);
+extern void mp_record_release(MpRecord *record);
+
+/*
+ * Decode one element.  `wanted` is a set of MP_FIELD_BIT; other fields are not
+ * converted, but the element's JSON and its required id are always checked
+ * (RFC 8259, UTF-8, no NUL, no lone surrogate, no duplicate member, depth
+ * MP_JSON_DEPTH_LIMIT).  Ids are integers from 1 to 2^63-1.  Times are
+ * RFC 3339 with an offset.  False with *fault filled on anything else.
+ */
+extern bool mp_record_decode(MpRecordKind kind, uint32_t wanted,
+							 const char *element, size_t length,
+							 MpRecord *record, MpFault *fault);
+
+/*
+ * The id that names the element within its list: the account's, or the
+ * project's for MP_RECORD_ACCOUNT_PROJECT.  Valid after decode, whatever was
+ * wanted.
+ */
+extern int64_t mp_record_key(MpRecordKind kind, const MpRecord *record);
+
+/*
+ * RFC 3339 date-time (offset required; 'T', 't' or a space; any number of
+ * fraction digits, rounded to microseconds; second 60 is the next minute) ->
+ * microseconds since 2000-01-01 UTC.
+ */
+extern bool mp_record_parse_time(const char *text, size_t length,
+								 int64_t *time);
+
+/* The same instant as "2025-12-31T23:59:59Z" or with ".ffffff"; buffer of at
+ * least MP_TIME_TEXT bytes.  False if the year is not 1 to 9999. */
+#define MP_TIME_TEXT 40
+extern bool mp_record_format_time(int64_t time, char *buffer);
+
+#endif							/* MP_RECORD_H */
