@@ -1,0 +1,141 @@
+# mixpanel_sa_fdw: build, install and test with PGXS.  `make help` lists the
+# targets.  An object file is listed here when its source is added: nothing is
+# found by wildcard, so that a stray file is never linked.
+
+EXTENSION = mixpanel_sa_fdw
+EXTVERSION = 1.0
+DISTVERSION = 1.0.0
+MODULE_big = mixpanel_sa_fdw
+PGFILEDESC = "mixpanel_sa_fdw - Mixpanel service accounts as tables"
+DATA = sql/mixpanel_sa_fdw--1.0.sql
+
+OBJS =
+
+# Files of sql/ with "--" in their name are install scripts; the others are
+# pg_regress tests, each of which stands alone.
+REGRESS = $(foreach f,$(sort $(wildcard sql/*.sql)),\
+	$(if $(findstring --,$(f)),,$(f:sql/%.sql=%)))
+
+EXTRA_CLEAN = test/unit/build test/fuzz/build $(MODULE_big)-*.zip
+
+# ---- libraries ----
+
+PKG_CONFIG ?= pkg-config
+LIBRARIES = libcurl >= 7.85 jansson >= 2.14
+
+# These goals need neither the libraries nor, but for clean, the server.
+BARE_GOALS = help clean distclean maintainer-clean indent check-style dist
+GOALS := $(or $(MAKECMDGOALS),all)
+
+ifneq ($(filter-out $(BARE_GOALS),$(GOALS)),)
+ifneq ($(shell $(PKG_CONFIG) --exists '$(LIBRARIES)' && echo yes),yes)
+$(error libcurl 7.85 and jansson 2.14 or later are needed, as $(PKG_CONFIG) \
+knows them: on Debian, apt install pkg-config libcurl4-openssl-dev \
+libjansson-dev)
+endif
+MP_CFLAGS := $(shell $(PKG_CONFIG) --cflags '$(LIBRARIES)')
+SHLIB_LINK = $(shell $(PKG_CONFIG) --libs '$(LIBRARIES)')
+endif
+
+# ---- compiler ----
+
+WARNINGS = -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wvla -Wformat=2 -Wundef -Wcast-qual -Wswitch-enum \
+	-Wconversion -Wno-sign-conversion
+
+# WERROR=1 makes a warning an error.
+ifneq ($(filter-out 0 no,$(WERROR)),)
+WARNINGS += -Werror
+endif
+
+# ---- PGXS ----
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+ifneq ($(wildcard $(PGXS)),)
+
+# As system headers, so that our warnings are not raised in the server's.
+PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
+	-Isrc $(MP_CFLAGS)
+PG_CFLAGS = $(WARNINGS)
+
+# pg_regress runs with a simulator of the API beside it.
+include $(PGXS)
+pg_regress_installcheck := test/with_simulator.sh $(pg_regress_installcheck)
+installcheck: simulator
+
+# A header is cheap to rebuild for, a stale object is dear to find.
+HEADERS_ALL := $(wildcard src/*.h)
+$(OBJS): $(HEADERS_ALL)
+$(OBJS:.o=.bc): $(HEADERS_ALL)
+
+else
+ifneq ($(filter-out $(filter-out %clean,$(BARE_GOALS)),$(GOALS)),)
+$(error $(PG_CONFIG) knows no PostgreSQL to build against: on Debian, apt \
+install postgresql-server-dev-all, or set PG_CONFIG)
+endif
+.DEFAULT_GOAL := help
+endif
+
+# ---- tests ----
+
+.PHONY: simulator unit check-style check-symbols check-compilers indent dist \
+	help clean-tests
+
+simulator:
+	$(MAKE) -C test/simulator simulator
+
+unit:
+	$(MAKE) -C test/unit
+
+check-style:
+	test/style/check-style
+
+check-symbols: all
+	test/style/symbols $(shlib)
+
+# Each source under both compilers, warnings as errors; writes nothing.
+COMPILERS = gcc clang
+check-compilers:
+	@set -e; for cc in $(COMPILERS); do \
+	  for source in $(OBJS:.o=.c); do \
+	    $$cc -std=gnu99 $(WARNINGS) -Werror -fsyntax-only \
+	      -isystem $(includedir_server) -Isrc $(MP_CFLAGS) $$source; \
+	  done; echo "$$cc: no warnings"; \
+	done
+
+indent:
+	test/style/indent
+
+clean: clean-tests
+clean-tests:
+	if [ -f test/simulator/Makefile ]; then \
+	  $(MAKE) -C test/simulator clean; fi
+
+# ---- release ----
+
+# The archive that PGXN takes: what is committed, less export-ignore.
+dist:
+	git archive --format zip --prefix=$(EXTENSION)-$(DISTVERSION)/ \
+	  --output $(EXTENSION)-$(DISTVERSION).zip HEAD
+
+help:
+	@echo 'make                    build for the server that PG_CONFIG names'
+	@echo 'make install            install into it'
+	@echo 'make installcheck       pg_regress on a running server (PGHOST, PGPORT)'
+	@echo 'make simulator          build the simulator of the API'
+	@echo 'make unit               build the unit tests'
+	@echo 'make check-style        format, layers, sizes of functions and files'
+	@echo 'make check-compilers    no warnings under gcc and clang'
+	@echo 'make check-symbols      no call that the server would catch'
+	@echo 'make indent             format the C sources in place'
+	@echo 'make dist               archive for PGXN'
+	@echo 'make clean              remove what was built'
+	@echo
+	@echo 'WERROR=1                warnings are errors'
+	@echo 'with_llvm=no            build no bitcode (no clang needed)'
+	@echo
+	@echo 'test/demo.sh            a tour; installs what is missing'
+	@echo 'test/check.sh           every test; installs what is missing'
