@@ -1,0 +1,590 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_call.c
+ *		One call of the API under way: its answer, read record by record.
+ *
+ * Owns the request, the decoding of its answer and the words for what is
+ * wrong with it.  Must not know paths, bodies of requests or the executor.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jansson.h>
+
+#include "api_call.h"
+#include "json_stream.h"
+
+#define MESSAGE_SIZE 512
+
+struct MpCall
+{
+	MpCallKind	kind;
+	uint32_t	wanted;
+	int64_t		account;
+	int64_t		project;
+	char		title[MP_CALL_TITLE_SIZE];
+	MpRequest  *request;
+	MpProblem	problem;
+	char		message[MESSAGE_SIZE];
+	char		reason[MESSAGE_SIZE];
+	bool		failed;
+	bool		done;
+
+	/* answers of records, read as they arrive */
+	MpJsonStream *stream;
+	MpRecordKind record_kind;
+	size_t		used;			/* peeked bytes that the last record needed */
+	int			restarts;		/* of the request, when we last looked */
+	int64_t		count;			/* records handed out */
+	uint64_t	digest;			/* of their keys, in order */
+	int64_t		skip;			/* records of a list begun anew, still to be
+								 * passed over */
+	uint64_t	skip_digest;	/* of those passed over so far */
+
+	/* the answer of /me, read whole */
+	json_t	   *me;
+	json_t	   *projects;		/* borrowed from me: object or array */
+	void	   *next_member;	/* of an object of projects */
+	size_t		next_project;	/* how many were looked at */
+};
+
+static bool gives_records(MpCallKind kind);
+static bool is_list(MpCallKind kind);
+static MpRecordKind record_kind(MpCallKind kind);
+static MpCallState next_element(MpCall *call, MpRecord *record);
+static void begin_anew(MpCall *call);
+static MpCallState take_element(MpCall *call, const MpText *element,
+								MpRecord *record, bool *again);
+static bool note_key(MpCall *call, int64_t key);
+static MpCallState finish_elements(MpCall *call);
+static bool shape_fits(MpCall *call);
+static MpCallState finish_status(MpCall *call);
+static MpCallState next_project(MpCall *call, MpRecord *record);
+static bool load_me(MpCall *call);
+static bool decode_project(MpCall *call, const json_t *project,
+						   MpRecord *record);
+static bool check_envelope(MpCall *call, const char *text, size_t length);
+static bool says_more(const json_t *envelope);
+static bool is_something(const json_t *value);
+static MpCallState fail(MpCall *call, MpProblemKind kind, const char *reason);
+static void read_message(MpCall *call);
+static void keep_message(MpCall *call, const json_t *envelope);
+
+MpCall *
+mp_call_start(MpHttp *http, const MpSettings *settings,
+			  const MpCallSpec *spec)
+{
+	MpCall	   *call = calloc(1, sizeof(MpCall));
+	MpRequestSpec request = {
+		.settings = settings,
+		.method = spec->method,
+		.path = spec->path,
+		.body = spec->body,
+		.body_length = spec->body != NULL ? strlen(spec->body) : 0,
+		.streamed = is_list(spec->kind),
+	};
+
+	if (call == NULL)
+		return NULL;
+	call->kind = spec->kind;
+	call->wanted = spec->wanted;
+	call->account = spec->account;
+	call->project = spec->project;
+	call->record_kind = record_kind(spec->kind);
+	snprintf(call->title, sizeof(call->title), "%s %.*s",
+			 mp_http_method_name(spec->method),
+			 (int) strcspn(spec->path, "?"), spec->path);
+	if (gives_records(spec->kind))
+		call->stream = mp_json_stream_create();
+	if (call->stream != NULL || !gives_records(spec->kind))
+		call->request = mp_http_start(http, &request);
+	if (call->request != NULL)
+		return call;
+	mp_call_free(call);
+	return NULL;
+}
+
+void
+mp_call_free(MpCall *call)
+{
+	if (call == NULL)
+		return;
+	mp_http_free(call->request);
+	mp_json_stream_free(call->stream);
+	json_decref(call->me);
+	free(call);
+}
+
+MpCallState
+mp_call_next(MpCall *call, MpRecord *record)
+{
+	if (call->failed)
+		return MP_CALL_FAILED;
+	if (call->done)
+		return MP_CALL_DONE;
+	if (call->kind == MP_CALL_ME)
+		return next_project(call, record);
+	if (gives_records(call->kind))
+		return next_element(call, record);
+	return finish_status(call);
+}
+
+const MpProblem *
+mp_call_problem(const MpCall *call)
+{
+	return &call->problem;
+}
+
+const MpAnswer *
+mp_call_answer(const MpCall *call)
+{
+	return mp_http_answer(call->request);
+}
+
+const MpTally *
+mp_call_tally(const MpCall *call)
+{
+	return mp_http_tally(call->request);
+}
+
+MpRequest *
+mp_call_request(const MpCall *call)
+{
+	return call->request;
+}
+
+MpCallKind
+mp_call_kind(const MpCall *call)
+{
+	return call->kind;
+}
+
+int64_t
+mp_call_account(const MpCall *call)
+{
+	return call->account;
+}
+
+int64_t
+mp_call_project(const MpCall *call)
+{
+	return call->project;
+}
+
+const char *
+mp_call_title(const MpCall *call)
+{
+	return call->title;
+}
+
+/* /me gives records too, but from a body of its own shape. */
+static bool
+gives_records(MpCallKind kind)
+{
+	return is_list(kind) || kind == MP_CALL_GET_ACCOUNT ||
+		kind == MP_CALL_CREATE_ACCOUNT;
+}
+
+static bool
+is_list(MpCallKind kind)
+{
+	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ACCOUNT_PROJECTS ||
+		kind == MP_CALL_PROJECT_ACCOUNTS;
+}
+
+static MpRecordKind
+record_kind(MpCallKind kind)
+{
+	if (kind == MP_CALL_ACCOUNT_PROJECTS)
+		return MP_RECORD_ACCOUNT_PROJECT;
+	if (kind == MP_CALL_PROJECT_ACCOUNTS)
+		return MP_RECORD_PROJECT_ACCOUNT;
+	return MP_RECORD_ACCOUNT;
+}
+
+/*
+ * The bytes that the last record lay in are given back to the request only
+ * now: its texts were promised to live until this call.
+ */
+static MpCallState
+next_element(MpCall *call, MpRecord *record)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+	const char *bytes;
+	size_t		length;
+
+	if (call->restarts != mp_http_restarts(call->request))
+		begin_anew(call);
+	mp_http_consume(call->request, call->used);
+	call->used = 0;
+
+	if (answer->outcome != MP_OUTCOME_PENDING &&
+		answer->outcome != MP_OUTCOME_OK)
+		return fail(call, MP_PROBLEM_HTTP, NULL);
+
+	length = mp_http_peek(call->request, &bytes);
+	while (length > 0)
+	{
+		const char *start = bytes;
+		MpText		element;
+		MpJsonEvent event = mp_json_stream_next(call->stream, &bytes, &length,
+												&element.data,
+												&element.length);
+		bool		again = false;
+		MpCallState state;
+
+		call->used += (size_t) (bytes - start);
+		if (event == MP_JSON_BAD)
+			return fail(call, MP_PROBLEM_BODY,
+						mp_json_stream_error(call->stream));
+		if (event == MP_JSON_MORE)
+			break;
+		state = take_element(call, &element, record, &again);
+		if (!again)
+			return state;
+	}
+	mp_http_consume(call->request, call->used);
+	call->used = 0;
+	if (answer->outcome == MP_OUTCOME_OK &&
+		mp_http_peek(call->request, &bytes) == 0)
+		return finish_elements(call);
+	return MP_CALL_WAIT;
+}
+
+/*
+ * The request is sent again after part of its answer was read.  What was
+ * handed out cannot be taken back, so the new answer must begin with it.
+ */
+static void
+begin_anew(MpCall *call)
+{
+	call->restarts = mp_http_restarts(call->request);
+	call->used = 0;
+	call->skip = call->count;
+	call->skip_digest = 0;
+	mp_json_stream_reset(call->stream);
+}
+
+/* *again: nothing to hand out, look for the next. */
+static MpCallState
+take_element(MpCall *call, const MpText *element, MpRecord *record,
+			 bool *again)
+{
+	MpJsonShape shape = mp_json_stream_shape(call->stream);
+	MpProblem  *problem = &call->problem;
+	int64_t		number = mp_json_stream_count(call->stream);
+
+	/* A bare object may be an error or the first page of something. */
+	if (shape == MP_JSON_SHAPE_OBJECT &&
+		!check_envelope(call, element->data, element->length))
+		return MP_CALL_FAILED;
+	if (!shape_fits(call))
+		return MP_CALL_FAILED;
+	if (!is_list(call->kind) && number > 1)
+		return fail(call, MP_PROBLEM_BODY, "more than one object");
+	if (!mp_record_decode(call->record_kind, call->wanted, element->data,
+						  element->length, record, &problem->fault))
+	{
+		problem->record = number;
+		return fail(call, MP_PROBLEM_BODY, problem->fault.reason);
+	}
+	if (!note_key(call, mp_record_key(call->record_kind, record)))
+		return fail(call, MP_PROBLEM_CHANGED, NULL);
+	if (number <= call->skip)
+	{
+		*again = true;
+		return MP_CALL_WAIT;
+	}
+	call->count = number;
+	return MP_CALL_RECORD;
+}
+
+/*
+ * Take the key into the digest of the records in order (FNV-1a over 64-bit
+ * words).  While records are passed over, compare at the last of them.
+ */
+static bool
+note_key(MpCall *call, int64_t key)
+{
+	int64_t		number = mp_json_stream_count(call->stream);
+	uint64_t   *digest = number <= call->skip ?
+		&call->skip_digest : &call->digest;
+
+	*digest = (*digest ^ (uint64_t) key) * UINT64_C(0x100000001b3) + 1;
+	return number != call->skip || call->skip_digest == call->digest;
+}
+
+static MpCallState
+finish_elements(MpCall *call)
+{
+	size_t		length;
+	const char *envelope;
+
+	if (!mp_json_stream_finish(call->stream))
+		return fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
+	envelope = mp_json_stream_envelope(call->stream, &length);
+	if (length > 0 && !check_envelope(call, envelope, length))
+		return MP_CALL_FAILED;
+	if (!shape_fits(call))
+		return MP_CALL_FAILED;
+	if (mp_json_stream_count(call->stream) < call->skip)
+		return fail(call, MP_PROBLEM_CHANGED, NULL);
+	if (!is_list(call->kind) && mp_json_stream_count(call->stream) == 0)
+		return fail(call, MP_PROBLEM_BODY, "it holds no service account");
+	call->done = true;
+	return MP_CALL_DONE;
+}
+
+/* A list must be an array; a single account may come in any form. */
+static bool
+shape_fits(MpCall *call)
+{
+	MpJsonShape shape = mp_json_stream_shape(call->stream);
+
+	if (shape == MP_JSON_SHAPE_ARRAY || shape == MP_JSON_SHAPE_RESULTS_ARRAY)
+		return true;
+	if (shape == MP_JSON_SHAPE_RESULTS_OTHER || is_list(call->kind))
+	{
+		fail(call, MP_PROBLEM_BODY, shape == MP_JSON_SHAPE_OBJECT ?
+			 "it has no \"results\"" : "\"results\" is not an array");
+		return false;
+	}
+	return true;
+}
+
+/*
+ * A call that only succeeds or fails.  Any 2xx will do, with or without a
+ * body; but a body that says "error" is believed.
+ */
+static MpCallState
+finish_status(MpCall *call)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+	const char *bytes;
+	size_t		length;
+
+	if (answer->outcome == MP_OUTCOME_PENDING)
+		return MP_CALL_WAIT;
+	if (answer->outcome != MP_OUTCOME_OK)
+		return fail(call, MP_PROBLEM_HTTP, NULL);
+	length = mp_http_peek(call->request, &bytes);
+	if (length > 0 && bytes[strspn(bytes, " \t\r\n")] == '{' &&
+		!check_envelope(call, bytes, length))
+		return MP_CALL_FAILED;
+	call->done = true;
+	return MP_CALL_DONE;
+}
+
+static MpCallState
+next_project(MpCall *call, MpRecord *record)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+	json_t	   *project;
+
+	if (answer->outcome == MP_OUTCOME_PENDING)
+		return MP_CALL_WAIT;
+	if (answer->outcome != MP_OUTCOME_OK)
+		return fail(call, MP_PROBLEM_HTTP, NULL);
+	if (call->me == NULL && !load_me(call))
+		return MP_CALL_FAILED;
+
+	if (json_is_array(call->projects))
+		project = json_array_get(call->projects, call->next_project);
+	else
+	{
+		project = json_object_iter_value(call->next_member);
+		call->next_member = json_object_iter_next(call->projects,
+												  call->next_member);
+	}
+	call->next_project++;
+	if (project == NULL)
+	{
+		call->done = true;
+		return MP_CALL_DONE;
+	}
+	return decode_project(call, project, record) ?
+		MP_CALL_RECORD : MP_CALL_FAILED;
+}
+
+/* results.projects: an object keyed by id; an array is accepted as well. */
+static bool
+load_me(MpCall *call)
+{
+	const char *bytes;
+	size_t		length = mp_http_peek(call->request, &bytes);
+	json_t	   *results;
+
+	if (!check_envelope(call, bytes, length))
+		return false;
+	call->me = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, NULL);
+	results = json_object_get(call->me, "results");
+	call->projects = json_object_get(results != NULL ? results : call->me,
+									 "projects");
+	call->next_member = json_object_iter(call->projects);
+	if (json_is_object(call->projects) || json_is_array(call->projects))
+		return true;
+	fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
+	return false;
+}
+
+static bool
+decode_project(MpCall *call, const json_t *project, MpRecord *record)
+{
+	const json_t *id = json_object_get(project, "id");
+	const json_t *name = json_object_get(project, "name");
+	const json_t *organization = json_object_get(project, "organization_id");
+
+	memset(record->values, 0, sizeof(record->values));
+	if (!json_is_integer(id) || json_integer_value(id) <= 0)
+	{
+		call->problem.record = (int64_t) call->next_project;
+		snprintf(call->problem.fault.field,
+				 sizeof(call->problem.fault.field), "id");
+		fail(call, MP_PROBLEM_BODY, "is not a positive integer");
+		return false;
+	}
+	record->values[MP_FIELD_PROJECT_ID].present = true;
+	record->values[MP_FIELD_PROJECT_ID].as.integer = json_integer_value(id);
+	if (json_is_string(name))
+	{
+		MpValue    *value = &record->values[MP_FIELD_PROJECT_NAME];
+
+		value->present = true;
+		value->as.text.data = json_string_value(name);
+		value->as.text.length = json_string_length(name);
+	}
+	if (json_is_integer(organization))
+	{
+		record->values[MP_FIELD_ORGANIZATION_ID].present = true;
+		record->values[MP_FIELD_ORGANIZATION_ID].as.integer =
+			json_integer_value(organization);
+	}
+	return true;
+}
+
+/*
+ * What stands around the results: an object that does not say "error", and,
+ * for a list, nothing about further pages: part of a list is never passed off
+ * as the list.
+ */
+static bool
+check_envelope(MpCall *call, const char *text, size_t length)
+{
+	json_error_t error;
+	json_t	   *envelope = json_loadb(text, length, JSON_REJECT_DUPLICATES,
+									  &error);
+	const json_t *status = json_object_get(envelope, "status");
+	bool		fine = false;
+
+	if (!json_is_object(envelope))
+		fail(call, MP_PROBLEM_BODY, envelope == NULL ?
+			 "it is not valid JSON" : "it is not an object");
+	else if ((json_is_string(status) &&
+			  strcmp(json_string_value(status), "error") == 0) ||
+			 is_something(json_object_get(envelope, "error")))
+	{
+		keep_message(call, envelope);
+		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
+	}
+	else if (is_list(call->kind) && says_more(envelope))
+		fail(call, MP_PROBLEM_PAGES, NULL);
+	else
+		fine = true;
+	json_decref(envelope);
+	return fine;
+}
+
+/* The names that paged APIs give to the way to the rest. */
+static bool
+says_more(const json_t *envelope)
+{
+	static const char *const names[] = {
+		"next", "next_page", "nextPage", "next_url", "nextUrl", "next_cursor",
+		"nextCursor", "next_page_token", "nextPageToken", "cursor", "page",
+		"paging", "pagination", "has_more", "hasMore", "has_next", "hasNext",
+	};
+	static const char *const links[] = {"links", "_links"};
+	size_t		i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (is_something(json_object_get(envelope, names[i])))
+			return true;
+	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (is_something(json_object_get(json_object_get(envelope, links[i]),
+										 "next")))
+			return true;
+	return false;
+}
+
+/* Neither absent nor null, false, "" nor zero. */
+static bool
+is_something(const json_t *value)
+{
+	if (json_is_string(value))
+		return json_string_length(value) > 0;
+	if (json_is_number(value))
+		return json_number_value(value) != 0;
+	return value != NULL && !json_is_null(value) && !json_is_false(value);
+}
+
+static MpCallState
+fail(MpCall *call, MpProblemKind kind, const char *reason)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+
+	call->failed = true;
+	call->problem.kind = kind;
+	call->problem.call = call->kind;
+	call->problem.answer = answer;
+	if (kind == MP_PROBLEM_HTTP && answer->outcome == MP_OUTCOME_STATUS)
+		read_message(call);
+	snprintf(call->reason, sizeof(call->reason), "%s",
+			 reason != NULL ? reason : "");
+	call->problem.message = call->message;
+	call->problem.reason = call->reason;
+	return MP_CALL_FAILED;
+}
+
+/* The API's own words in an error body; none if it is no JSON object. */
+static void
+read_message(MpCall *call)
+{
+	const char *bytes;
+	size_t		length = mp_http_peek(call->request, &bytes);
+	json_t	   *body = json_loadb(bytes, length, 0, NULL);
+
+	keep_message(call, body);
+	json_decref(body);
+}
+
+static void
+keep_message(MpCall *call, const json_t *envelope)
+{
+	static const char *const names[] = {"error", "message", "detail"};
+	const char *text = NULL;
+	size_t		length;
+	size_t		i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && text == NULL; i++)
+	{
+		const json_t *value = json_object_get(envelope, names[i]);
+
+		if (json_is_object(value))
+			value = json_object_get(value, "message");
+		text = json_string_value(value);
+	}
+	if (text == NULL)
+		return;
+	length = strlen(text);
+	if (length >= sizeof(call->message))
+		length = sizeof(call->message) - 1;
+	/* do not cut a character in two */
+	while (length > 0 && text[length] != '\0' &&
+		   ((unsigned char) text[length] & 0xC0) == 0x80)
+		length--;
+	for (i = 0; i < length; i++)
+		call->message[i] = (unsigned char) text[i] < 0x20 ? ' ' : text[i];
+	call->message[length] = '\0';
+}
