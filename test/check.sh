@@ -1,0 +1,73 @@
+#!/bin/bash
+# Every test of the project, through one prove.  Installs what is missing
+# (Debian and its kin), builds, installs the extension, and leaves nothing
+# running.
+#
+#	test/check.sh [NAME...]
+#
+# With NAMEs, only the tests whose path contains one of them.  PG_CONFIG
+# chooses the server, PROVE_FLAGS adds to prove's arguments.  The logs of a
+# failed run are left in test/log.
+set -eu
+
+. "$(dirname "$0")/lib.sh"
+
+need_packages clang libipc-run-perl pg-bsd-indent universal-ctags
+find_server
+build WERROR=1 all simulator unit
+install_extension
+
+make_room
+copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
+	mixpanel_sa_fdw.so sql expected src test
+
+# Paths of the tests, in order, that match a NAME.
+list_tests()
+{
+	local path name
+
+	for path in test/unit/build/*_test test/t/*.pl
+	do
+		[ $# -gt 0 ] || set -- test
+		for name
+		do
+			case $path in
+				*"$name"*)
+					printf '%s\n' "$path"
+					break
+					;;
+			esac
+		done
+	done
+}
+
+tests=$(cd "$room/repo" && list_tests "$@")
+[ -n "$tests" ] || die "no test matches: $*"
+
+# shellcheck disable=SC2046,SC2086
+run_tests()
+{
+	local pgxs
+
+	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
+	as_owner env -C "$room/repo" PATH="$bindir:$PATH" \
+		PERL5LIB="$pgxs/test/perl:$room/repo/test/perl" \
+		PG_REGRESS="$pgxs/test/regress/pg_regress" \
+		MP_SIMULATOR="$room/repo/test/simulator/simulator" \
+		MP_SIMCTL="$room/repo/test/simctl" \
+		TESTDIR="$room" TESTDATADIR="$room/tmp_check" \
+		TESTLOGDIR="$room/tmp_check/log" \
+		LC_ALL=C \
+		prove --timer ${PROVE_FLAGS-} $tests
+}
+
+if ! run_tests
+then
+	rm -rf "$repo/test/log"
+	if [ -d "$room/tmp_check/log" ]
+	then
+		cp -R "$room/tmp_check/log" "$repo/test/log"
+		echo "logs: test/log" >&2
+	fi
+	exit 1
+fi
