@@ -83,6 +83,8 @@ test_closed_descriptor(void)
 	is_int(again, pair[0], "its number is used again");
 	ok(mp_poller_watch(poller, again, MP_POLLER_WRITE), "and can be watched");
 	is_int(take(again) & MP_POLLER_WRITE, MP_POLLER_WRITE, "and is reported");
+	/* The other descriptor of the same socket keeps it in an epoll set. */
+	ok(mp_poller_watch(poller, again, 0), "stop watching it");
 	close(again);
 	ok(!mp_poller_watch(poller, again, MP_POLLER_READ),
 	   "watching a closed descriptor fails");
