@@ -9,7 +9,13 @@ MODULE_big = mixpanel_sa_fdw
 PGFILEDESC = "mixpanel_sa_fdw - Mixpanel service accounts as tables"
 DATA = sql/mixpanel_sa_fdw--1.0.sql
 
-OBJS =
+OBJS = \
+	src/api.o \
+	src/api_call.o \
+	src/json_cursor.o \
+	src/option_value.o \
+	src/poller.o \
+	src/rfc3339.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are
 # pg_regress tests, each of which stands alone.
@@ -93,7 +99,7 @@ unit:
 check-style:
 	test/style/check-style
 
-check-symbols: all
+check-symbols: all-lib
 	test/style/symbols $(shlib)
 
 # Each source under both compilers, warnings as errors; writes nothing.

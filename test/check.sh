@@ -12,8 +12,10 @@ set -eu
 
 . "$(dirname "$0")/lib.sh"
 
-need_packages clang libipc-run-perl pg-bsd-indent universal-ctags
+need_packages clang libipc-run-perl universal-ctags
 find_server
+# From 16 on it comes with the server.
+[ -x "$bindir/pg_bsd_indent" ] || need_packages pg-bsd-indent
 build WERROR=1 all simulator unit
 install_extension
 
