@@ -12,21 +12,21 @@
  * with members in any order.  Memory: one element and the envelope's other
  * members, whatever the length of the answer.
  *
- * Only structure is checked here (brackets, commas, strings, depth, limits);
- * what is inside an element, record.c checks, and the envelope's rest is
- * checked by whoever takes it.  No throw; memory is malloc'ed.
+ * Only structure is checked here: brackets, commas, colons, literals, the ends
+ * of strings, MP_JSON_DEPTH_LIMIT for the whole answer, and the limits below.
+ * The rest (escapes, UTF-8, the form of numbers, duplicate members) is checked
+ * by whoever takes an element or the envelope.  What comes out does not depend
+ * on where the input is cut.  No throw; memory is malloc'ed, and wiped before
+ * it is freed.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MP_JSON_STREAM_H
 #define MP_JSON_STREAM_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "json_cursor.h"
 
 #define MP_JSON_ELEMENT_LIMIT	(1024 * 1024)	/* bytes of one element */
-#define MP_JSON_DEPTH_LIMIT		64	/* of the whole answer */
 
 typedef struct MpJsonStream MpJsonStream;
 
@@ -58,15 +58,16 @@ extern void mp_json_stream_reset(MpJsonStream *stream);
  * Read on.  *bytes and *length are the input and are moved past what was
  * used.  ELEMENT: *element and *element_length are its text, valid until the
  * next call (it may lie in the input).  A bare object and a results object
- * become elements when they end.  Anything but white space after the end of
- * the answer is BAD.
+ * become elements when they end; a bare object has lost the white space
+ * between its tokens.  Anything but white space after the end of the answer
+ * is BAD.
  */
 extern MpJsonEvent mp_json_stream_next(MpJsonStream *stream,
 									   const char **bytes, size_t *length,
 									   const char **element,
 									   size_t *element_length);
 
-/* After the last byte: false if the answer is not complete. */
+/* After the last byte: false if the answer is not complete; sets the error. */
 extern bool mp_json_stream_finish(MpJsonStream *stream);
 
 /* After a successful finish. */
@@ -75,13 +76,17 @@ extern MpJsonShape mp_json_stream_shape(const MpJsonStream *stream);
 /*
  * After a successful finish: the object around the results as a JSON text in
  * which the value of "results" is null if it was an array or an object (the
- * whole object for MP_JSON_SHAPE_OBJECT; "" and length 0 for a bare array).
- * At most MP_JSON_ELEMENT_LIMIT bytes.  Belongs to the stream.
+ * whole object for MP_JSON_SHAPE_OBJECT; "" and length 0 for a bare array),
+ * without white space between its tokens.  At most MP_JSON_ELEMENT_LIMIT
+ * bytes.  Belongs to the stream.
  */
 extern const char *mp_json_stream_envelope(const MpJsonStream *stream,
 										   size_t *length);
 
-/* What is wrong, in words ("... at byte 17"); never quotes the input. */
+/*
+ * What is wrong, in words ("... at byte 17", the first being 1); never quotes
+ * the input.
+ */
 extern const char *mp_json_stream_error(const MpJsonStream *stream);
 
 /* Elements handed out since the last reset. */
