@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * error.h
+ *		What went wrong with a call of the API -> SQLSTATE and words.
+ *
+ * The only place that maps outcomes to SQLSTATEs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_ERROR_H
+#define MP_ERROR_H
+
+#include "postgres.h"
+
+#include "api.h"
+#include "compat.h"
+
+/* An error not yet raised; strings are palloc'ed, in the server's encoding,
+ * and hold no secret.  detail and hint may be NULL. */
+typedef struct MpError
+{
+	int			sqlstate;
+	char	   *message;
+	char	   *detail;
+	char	   *hint;
+} MpError;
+
+/* Describe why a call failed (mp_call_next() gave FAILED). */
+extern void mp_error_describe(const MpCall *call, const MpSettings *settings,
+							  MpError *error);
+
+/* Raise it. */
+MP_NORETURN extern void mp_error_throw(const MpError *error);
+
+/* Both. */
+MP_NORETURN extern void mp_error_raise(const MpCall *call,
+									   const MpSettings *settings);
+
+/* The final HTTP status of a failed call; 0 where it failed otherwise. */
+extern int	mp_error_status(const MpCall *call);
+
+#endif							/* MP_ERROR_H */

@@ -1,0 +1,257 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation_value.c
+ *		Values of the API's fields <-> datums of a foreign table's columns.
+ *
+ * The API speaks UTF-8, the database may not: texts are converted both ways,
+ * and what the database's encoding lacks is an error, never a question mark.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "relation.h"
+
+static Datum read_value(const MpAttribute *attribute, const MpRecord *record);
+static Datum read_text(const MpAttribute *attribute, const MpValue *value);
+static Datum read_attrs(const MpAttribute *attribute, const MpText *raw);
+static Datum read_form(const MpAttribute *attribute, char *text);
+static char *to_server(const MpText *text);
+static Datum without_key(Datum document, const char *key);
+static Datum slot_datum(const MpTable *table, TupleTableSlot *slot,
+						MpField field, const MpAttribute **attribute);
+
+void
+mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
+				 TupleTableSlot *slot)
+{
+	ExecClearTuple(slot);
+	for (int i = 0; i < table->natts; i++)
+	{
+		const MpAttribute *attribute = &table->attributes[i];
+		MpField		field;
+
+		slot->tts_isnull[i] = true;
+		slot->tts_values[i] = (Datum) 0;
+		if (attribute->column == NULL)
+			continue;
+		field = attribute->column->field;
+		if ((wanted & MP_FIELD_BIT(field)) == 0)
+			continue;
+		if (field == MP_FIELD_ATTRS ? record->raw.data == NULL :
+			!record->values[field].present)
+			continue;
+		slot->tts_isnull[i] = false;
+		slot->tts_values[i] = read_value(attribute, record);
+	}
+	ExecStoreVirtualTuple(slot);
+}
+
+static Datum
+read_value(const MpAttribute *attribute, const MpRecord *record)
+{
+	MpField		field = attribute->column->field;
+	const MpValue *value = &record->values[field];
+	char		text[MP_TIME_TEXT];
+
+	switch (mp_record_type(field))
+	{
+		case MP_VALUE_INTEGER:
+			if (attribute->direct)
+				return Int64GetDatum(value->as.integer);
+			snprintf(text, sizeof(text), INT64_FORMAT, value->as.integer);
+			break;
+		case MP_VALUE_TIME:
+			if (attribute->direct)
+				return TimestampTzGetDatum(value->as.time);
+			mp_record_format_time(value->as.time, text);
+			break;
+		case MP_VALUE_BOOLEAN:
+			if (attribute->direct)
+				return BoolGetDatum(value->as.boolean);
+			strlcpy(text, value->as.boolean ? "true" : "false", sizeof(text));
+			break;
+		case MP_VALUE_TEXT:
+			return read_text(attribute, value);
+		case MP_VALUE_JSON:
+			return read_attrs(attribute, &record->raw);
+	}
+	return read_form(attribute, text);
+}
+
+static Datum
+read_text(const MpAttribute *attribute, const MpValue *value)
+{
+	const MpText *text = &value->as.text;
+
+	if (attribute->direct && GetDatabaseEncoding() == PG_UTF8)
+		return PointerGetDatum(cstring_to_text_with_len(text->data,
+														(int) text->length));
+	return read_form(attribute, to_server(text));
+}
+
+/*
+ * The whole object.  A create's answer holds the secret under one of two
+ * names; neither may be seen in a column that any SELECT might keep.
+ */
+static Datum
+read_attrs(const MpAttribute *attribute, const MpText *raw)
+{
+	char	   *text = to_server(raw);
+	Datum		document = DirectFunctionCall1(jsonb_in,
+											   CStringGetDatum(text));
+
+	explicit_bzero(text, strlen(text));
+	document = without_key(document, "token");
+	document = without_key(document, "secret");
+	if (attribute->direct)
+		return document;
+	return read_form(attribute,
+					 DatumGetCString(DirectFunctionCall1(jsonb_out,
+														 document)));
+}
+
+static Datum
+without_key(Datum document, const char *key)
+{
+	Jsonb	   *whole = DatumGetJsonbP(document);
+	JsonbValue	found;
+	Datum		rest;
+
+	if (getKeyJsonValueFromContainer(&whole->root, key, (int) strlen(key),
+									 &found) == NULL)
+		return document;
+	rest = DirectFunctionCall2(jsonb_delete, document,
+							   CStringGetTextDatum(key));
+	explicit_bzero(whole, VARSIZE(whole));
+	return rest;
+}
+
+static Datum
+read_form(const MpAttribute *attribute, char *text)
+{
+	FmgrInfo   *input = unconstify(FmgrInfo *, &attribute->input);
+
+	return InputFunctionCall(input, text, attribute->input_param,
+							 attribute->typmod);
+}
+
+/* A NUL-terminated copy in the database's encoding. */
+static char *
+to_server(const MpText *text)
+{
+	char	   *copy = pnstrdup(text->data, text->length);
+
+	return pg_any_to_server(copy, (int) text->length, PG_UTF8);
+}
+
+bool
+mp_relation_has(const MpTable *table, TupleTableSlot *slot, MpField field)
+{
+	AttrNumber	attnum = mp_relation_attribute(table, field);
+
+	return attnum != InvalidAttrNumber && !slot_attisnull(slot, attnum);
+}
+
+int64
+mp_relation_integer(const MpTable *table, AttrNumber attnum, Datum datum)
+{
+	const MpAttribute *attribute = &table->attributes[attnum - 1];
+	FmgrInfo   *output = unconstify(FmgrInfo *, &attribute->output);
+
+	if (attribute->type == INT8OID)
+		return DatumGetInt64(datum);
+	return DatumGetInt64(DirectFunctionCall1(int8in,
+											 CStringGetDatum(OutputFunctionCall(output,
+																				datum))));
+}
+
+int64
+mp_relation_id(const MpTable *table, TupleTableSlot *slot, MpField field)
+{
+	AttrNumber	attnum = mp_relation_key(table, field);
+	const char *name = mp_relation_attribute_name(table, field);
+	bool		isnull;
+	Datum		datum = slot_getattr(slot, attnum, &isnull);
+	int64		id;
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("null value in column \"%s\" of foreign table \"%s\"",
+						name, table->name)));
+	id = mp_relation_integer(table, attnum, datum);
+	if (id <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s: " INT64_FORMAT, name, id),
+				 errdetail("Ids of Mixpanel are positive integers.")));
+	return id;
+}
+
+char *
+mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
+{
+	const MpAttribute *attribute;
+	Datum		datum = slot_datum(table, slot, field, &attribute);
+	char	   *text;
+
+	if (attribute == NULL)
+		return NULL;
+	text = OutputFunctionCall(unconstify(FmgrInfo *, &attribute->output),
+							  datum);
+	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+}
+
+char *
+mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
+{
+	const MpAttribute *attribute;
+	Datum		datum = slot_datum(table, slot, field, &attribute);
+	char	   *text = palloc(MP_TIME_TEXT);
+	TimestampTz time;
+
+	if (attribute == NULL)
+		return NULL;
+	if (attribute->type != TIMESTAMPTZOID)
+		datum = DirectFunctionCall3(timestamptz_in,
+									CStringGetDatum(OutputFunctionCall(unconstify(FmgrInfo *, &attribute->output),
+																	   datum)),
+									ObjectIdGetDatum(InvalidOid),
+									Int32GetDatum(-1));
+	time = DatumGetTimestampTz(datum);
+	if (TIMESTAMP_NOT_FINITE(time))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+				 errmsg("column \"%s\" cannot be infinite",
+						attribute->column->name),
+				 errhint("Use NULL for an account that never expires.")));
+	if (!mp_record_format_time(time, text))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+				 errmsg("column \"%s\" is out of range",
+						attribute->column->name),
+				 errdetail("The API takes the years 1 to 9999.")));
+	return text;
+}
+
+/* *attribute is NULL where the value is NULL or the table lacks the field. */
+static Datum
+slot_datum(const MpTable *table, TupleTableSlot *slot, MpField field,
+		   const MpAttribute **attribute)
+{
+	AttrNumber	attnum = mp_relation_attribute(table, field);
+	bool		isnull = true;
+	Datum		datum = (Datum) 0;
+
+	if (attnum != InvalidAttrNumber)
+		datum = slot_getattr(slot, attnum, &isnull);
+	*attribute = isnull ? NULL : &table->attributes[attnum - 1];
+	return datum;
+}
