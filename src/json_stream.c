@@ -5,28 +5,24 @@
  *
  * Owns the envelope of an answer.  Must not know what the elements mean.
  *
- * One push-down automaton runs over all of the answer, a byte or a run of
- * bytes at a time: `state` says what may come next, `objects` which of the
- * containers around it are objects, and `place` what becomes of the bytes.
- * In an element they are left in the input, and copied only where the input
- * ends before the element does; around the results they are kept, but for
- * white space; between elements they are dropped.
- *
- * Names of the envelope need the whole name, and an element's end needs the
- * whole element, so everything else may be cut anywhere.
+ * One push-down automaton runs over all of the answer: `state` says what may
+ * come next, `objects` which of the containers around it are objects, and
+ * `place` what becomes of the bytes.  In an element they are left in the
+ * input, and copied only where the input ends before the element does; around
+ * the results they are kept, but for white space; between elements they are
+ * dropped.
  *
  *-------------------------------------------------------------------------
  */
 #include "json_stream.h"
 
+#include "buffer.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define ERROR_TEXT		96
-#define FIRST_CAPACITY	1024
 
 typedef enum State
 {
@@ -52,14 +48,6 @@ typedef enum Place
 	IN_ELEMENT,
 } Place;
 
-/* What lies behind `length` is never anything that has to be wiped. */
-typedef struct Buffer
-{
-	char	   *data;
-	size_t		length;
-	size_t		capacity;
-} Buffer;
-
 struct MpJsonStream
 {
 	State		state;
@@ -79,7 +67,7 @@ struct MpJsonStream
 
 	/* the element */
 	const char *mark;			/* where its part of the chunk begins */
-	Buffer		element;		/* what earlier chunks had of it */
+	MpBuffer	element;		/* what earlier chunks had of it */
 	int			element_depth;	/* of what contains it */
 	int64_t		element_position;
 	bool		lent;			/* the buffer was handed out */
@@ -88,7 +76,7 @@ struct MpJsonStream
 	int64_t		count;
 
 	/* the envelope */
-	Buffer		envelope;
+	MpBuffer	envelope;
 	size_t		name_start;		/* of the last name in it, after its quote */
 
 	bool		broken;
@@ -110,7 +98,6 @@ static void open_container(MpJsonStream *stream);
 static void close_container(MpJsonStream *stream);
 static void open_string(MpJsonStream *stream, bool is_name);
 static void close_string(MpJsonStream *stream);
-static void open_literal(MpJsonStream *stream, const char *literal);
 static void end_value(MpJsonStream *stream);
 
 static void note_results(MpJsonStream *stream);
@@ -120,15 +107,15 @@ static void end_element(MpJsonStream *stream);
 static void buffer_element(MpJsonStream *stream);
 static size_t element_bytes(const MpJsonStream *stream);
 
-static const char *skip_string(const char *at, const char *end);
-static bool is_space(char byte);
+static bool skip_space(MpJsonStream *stream);
 static bool is_in_number(char byte);
+static void take_byte(MpJsonStream *stream);
 static void keep(MpJsonStream *stream, const char *from, size_t length);
+static void add_envelope(MpJsonStream *stream, const char *from,
+						 size_t length);
 static void fail(MpJsonStream *stream, const char *error);
-static void fail_limit(MpJsonStream *stream, const char *format,...)
+static void fail_as(MpJsonStream *stream, const char *format,...)
 			__attribute__((format(printf, 2, 3)));
-static bool append(Buffer *buffer, const char *from, size_t length);
-static void wipe(Buffer *buffer);
 
 MpJsonStream *
 mp_json_stream_create(void)
@@ -141,26 +128,17 @@ mp_json_stream_free(MpJsonStream *stream)
 {
 	if (stream == NULL)
 		return;
-	wipe(&stream->element);
-	wipe(&stream->envelope);
-	free(stream->element.data);
-	free(stream->envelope.data);
+	mp_buffer_free(&stream->element);
+	mp_buffer_free(&stream->envelope);
 	free(stream);
 }
 
 void
 mp_json_stream_reset(MpJsonStream *stream)
 {
-	Buffer		element;
-	Buffer		envelope;
-
-	wipe(&stream->element);
-	wipe(&stream->envelope);
-	element = stream->element;
-	envelope = stream->envelope;
+	mp_buffer_free(&stream->element);
+	mp_buffer_free(&stream->envelope);
 	memset(stream, 0, sizeof(MpJsonStream));
-	stream->element = element;
-	stream->envelope = envelope;
 }
 
 MpJsonEvent
@@ -170,7 +148,7 @@ mp_json_stream_next(MpJsonStream *stream, const char **bytes, size_t *length,
 	if (stream->broken)
 		return MP_JSON_BAD;
 	if (stream->lent)
-		wipe(&stream->element);
+		mp_buffer_wipe(&stream->element);
 	stream->lent = false;
 	if (*length == 0)
 		return MP_JSON_MORE;
@@ -205,10 +183,10 @@ mp_json_stream_finish(MpJsonStream *stream)
 	if (stream->state == EXPECT_NOTHING)
 		return true;
 	if (stream->state == EXPECT_ANSWER)
-		fail_limit(stream, "nothing in it");
+		fail_as(stream, "nothing in it");
 	else
-		fail_limit(stream, "an early end after %" PRId64 " bytes",
-				   stream->consumed);
+		fail_as(stream, "an early end after %" PRId64 " bytes",
+				stream->consumed);
 	return false;
 }
 
@@ -237,17 +215,18 @@ mp_json_stream_count(const MpJsonStream *stream)
 	return stream->count;
 }
 
-/* Take one byte, or a run of bytes of one string, number or literal. */
+/*
+ * Take a token, or what there is of it.  What is most often next (a value
+ * after its name) is taken at once by whoever took what was before it.
+ */
 static void
 step(MpJsonStream *stream)
 {
-	char		byte = *stream->at;
+	char		byte;
 
-	if (stream->state < IN_STRING && is_space(byte))
-	{
-		stream->at++;
+	if (stream->state < IN_STRING && !skip_space(stream))
 		return;
-	}
+	byte = *stream->at;
 	switch (stream->state)
 	{
 		case EXPECT_ANSWER:
@@ -288,19 +267,16 @@ step(MpJsonStream *stream)
 static void
 take_answer(MpJsonStream *stream, char byte)
 {
-	if (byte == '[')
+	bool		is_list = byte == '[';
+
+	if (is_list || byte == '{')
 	{
-		stream->shape = MP_JSON_SHAPE_ARRAY;
-		stream->place = BETWEEN_ELEMENTS;
+		stream->shape = is_list ? MP_JSON_SHAPE_ARRAY : MP_JSON_SHAPE_OBJECT;
+		stream->place = is_list ? BETWEEN_ELEMENTS : AROUND_RESULTS;
+		open_container(stream);
 	}
-	else if (byte == '{')
-		stream->shape = MP_JSON_SHAPE_OBJECT;
 	else
-	{
 		fail(stream, "neither an object nor an array");
-		return;
-	}
-	open_container(stream);
 }
 
 static void
@@ -320,16 +296,19 @@ take_value(MpJsonStream *stream, char byte)
 		open_string(stream, false);
 	else if (byte == '{' || byte == '[')
 		open_container(stream);
-	else if (byte == 'n')
-		open_literal(stream, "null");
-	else if (byte == 't')
-		open_literal(stream, "true");
-	else if (byte == 'f')
-		open_literal(stream, "false");
 	else if (byte == '-' || (byte >= '0' && byte <= '9'))
+	{
 		stream->state = IN_NUMBER;
+		take_number(stream);
+	}
 	else
-		fail(stream, "no value");
+	{
+		stream->state = IN_LITERAL;
+		stream->literal = byte == 't' ? "true" : "null";
+		if (byte == 'f')
+			stream->literal = "false";
+		take_literal(stream);
+	}
 }
 
 static void
@@ -346,25 +325,25 @@ take_name(MpJsonStream *stream, char byte)
 static void
 take_colon(MpJsonStream *stream, char byte)
 {
-	if (byte != ':')
+	if (byte == ':')
 	{
-		fail(stream, "no colon after a member's name");
-		return;
+		take_byte(stream);
+		stream->state = EXPECT_VALUE;
+		if (skip_space(stream))
+			take_value(stream, *stream->at);
 	}
-	keep(stream, stream->at, 1);
-	stream->at++;
-	stream->state = EXPECT_VALUE;
+	else
+		fail(stream, "no colon after a member's name");
 }
 
 static void
 take_comma(MpJsonStream *stream, char byte)
 {
-	bool		in_object = (stream->objects & 1) != 0;
+	bool		in_object = stream->objects & 1;
 
 	if (byte == ',')
 	{
-		keep(stream, stream->at, 1);
-		stream->at++;
+		take_byte(stream);
 		stream->state = in_object ? EXPECT_NAME : EXPECT_VALUE;
 	}
 	else if (byte == (in_object ? '}' : ']'))
@@ -378,7 +357,7 @@ take_string(MpJsonStream *stream)
 {
 	const char *from = stream->at;
 
-	stream->at = skip_string(from, stream->end);
+	stream->at = mp_json_string_skip(from, stream->end);
 	keep(stream, from, (size_t) (stream->at - from));
 	if (stream->at == stream->end)
 		return;
@@ -386,8 +365,7 @@ take_string(MpJsonStream *stream)
 		close_string(stream);
 	else if (*stream->at == '\\')
 	{
-		keep(stream, stream->at, 1);
-		stream->at++;
+		take_byte(stream);
 		stream->state = IN_ESCAPE;
 	}
 	else
@@ -398,22 +376,23 @@ take_string(MpJsonStream *stream)
 static void
 take_escape(MpJsonStream *stream)
 {
-	keep(stream, stream->at, 1);
-	stream->at++;
+	take_byte(stream);
 	stream->state = IN_STRING;
 }
 
 static void
 take_literal(MpJsonStream *stream)
 {
-	if (*stream->at != *stream->literal)
+	while (stream->at < stream->end && *stream->literal != '\0')
 	{
-		fail(stream, "no value");
-		return;
+		if (*stream->at != *stream->literal)
+		{
+			fail(stream, "no value");
+			return;
+		}
+		take_byte(stream);
+		stream->literal++;
 	}
-	keep(stream, stream->at, 1);
-	stream->at++;
-	stream->literal++;
 	if (*stream->literal == '\0')
 		end_value(stream);
 }
@@ -441,8 +420,7 @@ open_container(MpJsonStream *stream)
 		fail(stream, "too deep a nesting");
 		return;
 	}
-	keep(stream, stream->at, 1);
-	stream->at++;
+	take_byte(stream);
 	stream->depth++;
 	stream->objects = stream->objects << 1 | is_object;
 	stream->state = is_object ? EXPECT_NAME_OR_END : EXPECT_VALUE_OR_END;
@@ -451,8 +429,7 @@ open_container(MpJsonStream *stream)
 static void
 close_container(MpJsonStream *stream)
 {
-	keep(stream, stream->at, 1);
-	stream->at++;
+	take_byte(stream);
 	stream->depth--;
 	stream->objects >>= 1;
 	if (stream->place == BETWEEN_ELEMENTS)
@@ -463,33 +440,30 @@ close_container(MpJsonStream *stream)
 static void
 open_string(MpJsonStream *stream, bool is_name)
 {
-	keep(stream, stream->at, 1);
-	stream->at++;
+	take_byte(stream);
 	stream->name_start = stream->envelope.length;
 	stream->in_name = is_name;
 	stream->state = IN_STRING;
+	take_string(stream);
 }
 
 static void
 close_string(MpJsonStream *stream)
 {
-	keep(stream, stream->at, 1);
-	stream->at++;
-	if (!stream->in_name)
+	if (stream->in_name)
 	{
-		end_value(stream);
-		return;
+		if (stream->depth == 1 && stream->place == AROUND_RESULTS)
+			note_results(stream);
+		take_byte(stream);
+		stream->state = EXPECT_COLON;
+		if (skip_space(stream))
+			take_colon(stream, *stream->at);
 	}
-	stream->state = EXPECT_COLON;
-	if (stream->depth == 1 && stream->place == AROUND_RESULTS)
-		note_results(stream);
-}
-
-static void
-open_literal(MpJsonStream *stream, const char *literal)
-{
-	stream->literal = literal;
-	stream->state = IN_LITERAL;
+	else
+	{
+		take_byte(stream);
+		end_value(stream);
+	}
 }
 
 /* After any value; `at` is behind it. */
@@ -511,7 +485,7 @@ end_value(MpJsonStream *stream)
 		end_element(stream);
 }
 
-/* Is the envelope's name that has just ended "results"? */
+/* Is the envelope's name that ends here "results"? */
 static void
 note_results(MpJsonStream *stream)
 {
@@ -520,15 +494,13 @@ note_results(MpJsonStream *stream)
 	MpJsonString string;
 	const char *error;
 
-	if (stream->broken)
-		return;
 	mp_json_string_check(name, end, &string, &error);
 	if (error != NULL)
-		fail(stream, "an invalid name of a member before");
+		fail(stream, "an invalid name of a member");
 	else if (mp_json_string_equals(&string, "results", strlen("results")))
 	{
 		if (stream->shape != MP_JSON_SHAPE_OBJECT)
-			fail(stream, "a second \"results\" before");
+			fail(stream, "a second \"results\"");
 		stream->shape = MP_JSON_SHAPE_RESULTS_OTHER;
 		stream->results_next = true;
 	}
@@ -590,8 +562,8 @@ buffer_element(MpJsonStream *stream)
 
 	if (element_bytes(stream) > MP_JSON_ELEMENT_LIMIT)
 		fail(stream, "");
-	else if (!append(&stream->element, stream->mark, length))
-		fail_limit(stream, "no memory left for it");
+	else if (!mp_buffer_append(&stream->element, stream->mark, length))
+		fail_as(stream, "no memory left for it");
 }
 
 static size_t
@@ -600,20 +572,17 @@ element_bytes(const MpJsonStream *stream)
 	return stream->element.length + (size_t) (stream->at - stream->mark);
 }
 
-/* To the first byte that ends a string or is special in it. */
-static const char *
-skip_string(const char *at, const char *end)
-{
-	at = mp_json_string_plain(at, end);
-	while (at < end && (unsigned char) *at >= 0x80)
-		at = mp_json_string_plain(at + 1, end);
-	return at;
-}
-
+/* Is anything left behind it? */
 static bool
-is_space(char byte)
+skip_space(MpJsonStream *stream)
 {
-	return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+	const char *at = stream->at;
+
+	while (at < stream->end &&
+		   (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+		at++;
+	stream->at = at;
+	return at < stream->end;
 }
 
 static bool
@@ -623,17 +592,29 @@ is_in_number(char byte)
 		byte == '.' || byte == 'e' || byte == 'E';
 }
 
+static inline void
+take_byte(MpJsonStream *stream)
+{
+	keep(stream, stream->at, 1);
+	stream->at++;
+}
+
 /* Add to the envelope, if these bytes are of it. */
-static void
+static inline void
 keep(MpJsonStream *stream, const char *from, size_t length)
 {
-	if (stream->place != AROUND_RESULTS || stream->broken)
-		return;
+	if (stream->place == AROUND_RESULTS)
+		add_envelope(stream, from, length);
+}
+
+static void
+add_envelope(MpJsonStream *stream, const char *from, size_t length)
+{
 	if (length > MP_JSON_ELEMENT_LIMIT - stream->envelope.length)
-		fail_limit(stream, "more than %d bytes around its results",
-				   MP_JSON_ELEMENT_LIMIT);
-	else if (!append(&stream->envelope, from, length))
-		fail_limit(stream, "no memory left for it");
+		fail_as(stream, "more than %d bytes around its results",
+				MP_JSON_ELEMENT_LIMIT);
+	else if (!mp_buffer_append(&stream->envelope, from, length))
+		fail_as(stream, "no memory left for it");
 }
 
 /*
@@ -645,16 +626,16 @@ fail(MpJsonStream *stream, const char *error)
 {
 	if (stream->place == IN_ELEMENT &&
 		element_bytes(stream) >= MP_JSON_ELEMENT_LIMIT)
-		fail_limit(stream, "an element of more than %d bytes at byte %" PRId64,
-				   MP_JSON_ELEMENT_LIMIT, stream->element_position);
+		fail_as(stream, "an element of more than %d bytes at byte %" PRId64,
+				MP_JSON_ELEMENT_LIMIT, stream->element_position);
 	else
-		fail_limit(stream, "%s at byte %" PRId64, error,
-				   stream->consumed + (stream->at - stream->chunk) + 1);
+		fail_as(stream, "%s at byte %" PRId64, error,
+				stream->consumed + (stream->at - stream->chunk) + 1);
 }
 
 /* The first error is the one that counts. */
 static void
-fail_limit(MpJsonStream *stream, const char *format,...)
+fail_as(MpJsonStream *stream, const char *format,...)
 {
 	va_list		args;
 
@@ -664,42 +645,4 @@ fail_limit(MpJsonStream *stream, const char *format,...)
 	va_start(args, format);
 	vsnprintf(stream->error, ERROR_TEXT, format, args);
 	va_end(args);
-}
-
-/* Grows by a new block, since realloc() would leave the old one unwiped. */
-static bool
-append(Buffer *buffer, const char *from, size_t length)
-{
-	if (length > buffer->capacity - buffer->length)
-	{
-		size_t		capacity = buffer->capacity * 2;
-		char	   *data;
-
-		if (capacity < FIRST_CAPACITY)
-			capacity = FIRST_CAPACITY;
-		while (capacity < buffer->length + length)
-			capacity *= 2;
-		data = malloc(capacity);
-		if (data == NULL)
-			return false;
-		if (buffer->length > 0)
-		{
-			memcpy(data, buffer->data, buffer->length);
-			explicit_bzero(buffer->data, buffer->length);
-		}
-		free(buffer->data);
-		buffer->data = data;
-		buffer->capacity = capacity;
-	}
-	memcpy(buffer->data + buffer->length, from, length);
-	buffer->length += length;
-	return true;
-}
-
-static void
-wipe(Buffer *buffer)
-{
-	if (buffer->length > 0)
-		explicit_bzero(buffer->data, buffer->length);
-	buffer->length = 0;
 }

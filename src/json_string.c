@@ -16,6 +16,7 @@
 #define IS_HIGH_SURROGATE(code)	((code) >= 0xD800 && (code) <= 0xDBFF)
 #define IS_LOW_SURROGATE(code)	((code) >= 0xDC00 && (code) <= 0xDFFF)
 
+static const char *skip_plain(const char *at, const char *end);
 static uint64_t load_word(const char *at);
 static size_t utf8_length(const char *at, const char *end);
 static bool is_continuation(const char *at);
@@ -32,7 +33,7 @@ mp_json_string_check(const char *at, const char *end, MpJsonString *string,
 	string->data = at;
 	string->escaped = false;
 	*error = NULL;
-	while ((at = mp_json_string_plain(at, end)) < end && *at != '"')
+	while ((at = skip_plain(at, end)) < end && *at != '"')
 	{
 		size_t		length = 0;
 		uint32_t	code;
@@ -54,30 +55,12 @@ mp_json_string_check(const char *at, const char *end, MpJsonString *string,
 	return at;
 }
 
-/*
- * Eight bytes at a time.  The high bit of a byte of `special` is set if the
- * byte is below 0x20, a quote, a backslash or above 0x7F.  A borrow may set
- * it for a byte after such a one as well, never for one before the first.
- */
 const char *
-mp_json_string_plain(const char *at, const char *end)
+mp_json_string_skip(const char *at, const char *end)
 {
-	while (end - at >= 8)
-	{
-		uint64_t	word = load_word(at);
-		uint64_t	special = word;
-
-		special |= word - ONES * 0x20;
-		special |= (word ^ (ONES * '"')) - ONES;
-		special |= (word ^ (ONES * '\\')) - ONES;
-		special &= ONES * 0x80;
-		if (special != 0)
-			return at + __builtin_ctzll(special) / 8;
-		at += 8;
-	}
-	while (at < end && (unsigned char) *at >= 0x20 &&
-		   (unsigned char) *at < 0x80 && *at != '"' && *at != '\\')
-		at++;
+	at = skip_plain(at, end);
+	while (at < end && (unsigned char) *at >= 0x80)
+		at = skip_plain(at + 1, end);
 	return at;
 }
 
@@ -129,6 +112,36 @@ mp_json_string_unescape(const MpJsonString *string, char *buffer)
 			to += put_code((uint32_t) next_code(&at, end), to);
 	}
 	return (size_t) (to - buffer);
+}
+
+/*
+ * The first byte from `at` that is a quote, a backslash, a control character
+ * or no ASCII; `end` if there is none.
+ *
+ * Eight bytes at a time.  The high bit of a byte of `special` is set if the
+ * byte is below 0x20, a quote, a backslash or above 0x7F.  A borrow may set
+ * it for a byte after such a one as well, never for one before the first.
+ */
+static const char *
+skip_plain(const char *at, const char *end)
+{
+	while (end - at >= 8)
+	{
+		uint64_t	word = load_word(at);
+		uint64_t	special = word;
+
+		special |= word - ONES * 0x20;
+		special |= (word ^ (ONES * '"')) - ONES;
+		special |= (word ^ (ONES * '\\')) - ONES;
+		special &= ONES * 0x80;
+		if (special != 0)
+			return at + __builtin_ctzll(special) / 8;
+		at += 8;
+	}
+	while (at < end && (unsigned char) *at >= 0x20 &&
+		   (unsigned char) *at < 0x80 && *at != '"' && *at != '\\')
+		at++;
+	return at;
 }
 
 /* Eight bytes, the first one lowest. */

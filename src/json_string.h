@@ -33,10 +33,10 @@ extern const char *mp_json_string_check(const char *at, const char *end,
 										const char **error);
 
 /*
- * The first byte from `at` that is not a plain character of a string: a quote,
- * a backslash, a control character or no ASCII; `end` if there is none.
+ * Without checking: the first quote, backslash or control character from `at`
+ * in a string; `end` if there is none.
  */
-extern const char *mp_json_string_plain(const char *at, const char *end);
+extern const char *mp_json_string_skip(const char *at, const char *end);
 
 /* Order of two checked strings by code point; 0 if they mean the same. */
 extern int	mp_json_string_compare(const MpJsonString *one,
