@@ -10,6 +10,9 @@
 #ifndef MP_BUFFER_H
 #define MP_BUFFER_H
 
+#ifdef __APPLE__
+#define __STDC_WANT_LIB_EXT1__ 1	/* memset_s() */
+#endif
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -30,7 +33,11 @@ static inline void
 mp_buffer_wipe(MpBuffer *buffer)
 {
 	if (buffer->length > 0)
+#ifdef __APPLE__
+		(void) memset_s(buffer->data, buffer->length, 0, buffer->length);
+#else
 		explicit_bzero(buffer->data, buffer->length);
+#endif
 	buffer->length = 0;
 }
 

@@ -12,8 +12,9 @@
 #ifndef MP_RECORD_H
 #define MP_RECORD_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "buffer.h"
+#include "rfc3339.h"
+
 #include <stdint.h>
 
 typedef enum MpField
@@ -81,6 +82,8 @@ typedef struct MpValue
 	}			as;
 } MpValue;
 
+#define MP_RECORD_GUESSES	24
+
 /*
  * A decoded element.  Texts lie in the element's bytes or in the record's own
  * buffer, and live until either changes.
@@ -89,19 +92,30 @@ typedef struct MpRecord
 {
 	MpValue		values[MP_FIELD_COUNT];
 	MpText		raw;			/* the element as it came; may hold a secret */
-	char	   *buffer;			/* unescaped texts; grown by decode */
-	size_t		buffer_size;
+
+	/* decode's own */
+	MpBuffer	buffer;			/* unescaped texts */
+	struct MpJsonMember *members;	/* names seen: see json_cursor.h */
+	size_t		member_places;
+	uint8_t		guesses[MP_RECORD_GUESSES]; /* how the last element spelled
+											 * its first, second, ... member */
 } MpRecord;
 
 /* What is wrong with an element.  Never quotes a value. */
 typedef struct MpFault
 {
-	char		field[64];		/* the member as the answer spells it, ""
-								 * unknown */
+	char		field[64];		/* the member as the answer spells it, cut off
+								 * if long; "" if unknown or no plain word */
 	char		reason[160];	/* "is not an integer" */
 	int64_t		id;				/* the element's id where it could be read,
 								 * else 0 */
 } MpFault;
+
+/*
+ * Nesting of an element: an answer's MP_JSON_DEPTH_LIMIT less the envelope and
+ * the array around it.
+ */
+#define MP_RECORD_DEPTH_LIMIT	62
 
 extern MpValueType mp_record_type(MpField field);
 
@@ -112,9 +126,17 @@ extern void mp_record_release(MpRecord *record);
 /*
  * Decode one element.  `wanted` is a set of MP_FIELD_BIT; other fields are not
  * converted, but the element's JSON and its required id are always checked
- * (RFC 8259, UTF-8, no NUL, no lone surrogate, no duplicate member, depth
- * MP_JSON_DEPTH_LIMIT).  Ids are integers from 1 to 2^63-1.  Times are
- * RFC 3339 with an offset.  False with *fault filled on anything else.
+ * (RFC 8259, UTF-8, no NUL, no lone surrogate, no duplicate member at any
+ * depth, MP_RECORD_DEPTH_LIMIT).  False with *fault filled, and *record not to
+ * be read, on anything that is not as follows:
+ *		null is as good as absent
+ *		of several spellings of a field, the first in the order of record.c's
+ *		table that is not null is the field; the others are not converted
+ *		ids of accounts and projects are integers from 1 to 2^63-1, the others
+ *		from 0; an integer has neither fraction nor exponent
+ *		times are what mp_rfc3339_parse() reads
+ *		texts are strings, and booleans are true or false
+ * MP_FIELD_ATTRS is present if wanted.
  */
 extern bool mp_record_decode(MpRecordKind kind, uint32_t wanted,
 							 const char *element, size_t length,
@@ -127,17 +149,10 @@ extern bool mp_record_decode(MpRecordKind kind, uint32_t wanted,
  */
 extern int64_t mp_record_key(MpRecordKind kind, const MpRecord *record);
 
-/*
- * RFC 3339 date-time (offset required; 'T', 't' or a space; any number of
- * fraction digits, rounded to microseconds; second 60 is the next minute) ->
- * microseconds since 2000-01-01 UTC.
- */
+/* As in rfc3339.h, for those who have records only. */
+#define MP_TIME_TEXT	MP_RFC3339_TEXT
 extern bool mp_record_parse_time(const char *text, size_t length,
 								 int64_t *time);
-
-/* The same instant as "2025-12-31T23:59:59Z" or with ".ffffff"; buffer of at
- * least MP_TIME_TEXT bytes.  False if the year is not 1 to 9999. */
-#define MP_TIME_TEXT 40
 extern bool mp_record_format_time(int64_t time, char *buffer);
 
 #endif							/* MP_RECORD_H */
