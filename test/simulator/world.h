@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * world.h
+ *	  Everything that one simulator is at the moment.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "config.h"
+#include "fault.h"
+#include "journal.h"
+#include "state.h"
+
+typedef struct SimWorld
+{
+	SimConfig	defaults;		/* as the command line left it */
+	SimConfig	config;
+	SimState   *state;
+	SimFaultList faults;
+	SimJournal	journal;
+} SimWorld;
+
+#endif							/* SIM_WORLD_H */
