@@ -1,0 +1,457 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_transfer.c
+ *		One HTTP request on one libcurl handle, and how it ended.
+ *
+ * Owns the easy handle with its options and callbacks.  A callback only copies
+ * bytes and notes failures; what follows is decided once libcurl has returned.
+ * Must not know of windows, retries or redirects.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http_internal.h"
+
+/* Kept of the body of an answer other than 2xx: enough for its message. */
+#define ERROR_BODY_LIMIT	(64 * 1024)
+
+static MpHttpLane *choose_lane(const MpRequest *request);
+static bool set_options(MpRequest *request);
+static bool set_address(MpRequest *request, CURL *easy);
+static bool set_method(const MpRequest *request, CURL *easy);
+static bool set_callbacks(MpRequest *request, CURL *easy);
+static void set_connection(const MpRequest *request, CURL *easy);
+static int	on_ready(void *context, char *remote, char *local,
+					 int remote_port, int local_port);
+static size_t on_header(char *bytes, size_t size, size_t count,
+						void *context);
+static size_t on_body(char *bytes, size_t size, size_t count, void *context);
+static bool keep_body(MpRequest *request, const char *bytes, size_t length);
+static bool must_pause(const MpRequest *request, size_t length);
+static MpOutcome classify(const MpHttpTransfer *transfer, CURLcode code);
+static bool is_connecting(CURLcode code);
+static bool is_hopeless(CURLcode code);
+static void read_headers(MpRequest *request);
+static void explain(MpRequest *request, CURLcode code);
+static void drop(MpRequest *request);
+
+bool
+mp_http_transfer_begin(MpRequest *request)
+{
+	static const MpHttpTransfer fresh;
+	MpHttpTransfer *transfer = &request->transfer;
+
+	*transfer = fresh;
+	transfer->fault = MP_OUTCOME_PENDING;
+	transfer->began = mp_http_microseconds();
+	transfer->lane = choose_lane(request);
+	transfer->easy = curl_easy_init();
+	if (transfer->easy == NULL)
+		return false;
+	if (set_options(request) &&
+		mp_http_lane_enter(transfer->lane, transfer->easy))
+		return true;
+	curl_easy_cleanup(transfer->easy);
+	transfer->easy = NULL;
+	return false;
+}
+
+MpOutcome
+mp_http_transfer_end(MpRequest *request, CURLcode code)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+	MpOutcome	outcome = classify(transfer, code);
+
+	request->answer.status = transfer->status;
+	request->answer.maybe_sent = transfer->sent;
+	request->hopeless = is_hopeless(code);
+	read_headers(request);
+	explain(request, code);
+	mp_http_transfer_account(request);
+	mp_http_tally_report(request);
+	drop(request);
+	return outcome;
+}
+
+void
+mp_http_transfer_cancel(MpRequest *request)
+{
+	if (request->transfer.easy == NULL)
+		return;
+	mp_http_transfer_account(request);
+	if (request->transfer.sent)
+		mp_http_tally_report(request);
+	drop(request);
+}
+
+void
+mp_http_transfer_resume(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	transfer->paused = false;
+	transfer->resume = false;
+	/* While it was paused, no byte could come. */
+	transfer->last_byte = mp_http_now();
+	(void) curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+}
+
+void
+mp_http_transfer_account(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+	curl_off_t	body = 0;
+	long		headers = 0;
+	long		connections = 0;
+	int64_t		bytes;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
+	curl_easy_getinfo(transfer->easy, CURLINFO_HEADER_SIZE, &headers);
+	curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+
+	/* Where libcurl begins anew by itself, its counts do too. */
+	bytes = (int64_t) body + headers;
+	if (bytes < transfer->counted_bytes)
+		transfer->counted_bytes = 0;
+	if (connections < transfer->counted_connections)
+		transfer->counted_connections = 0;
+	mp_http_tally_traffic(request, bytes - transfer->counted_bytes,
+						  connections - transfer->counted_connections);
+	transfer->counted_bytes = bytes;
+	transfer->counted_connections = connections;
+}
+
+/* ---- what libcurl is told ---- */
+
+/* The reasons are in http_lane.c; without TLS there is no HTTP/2. */
+static MpHttpLane *
+choose_lane(const MpRequest *request)
+{
+	bool		tls = strncmp(request->url, "https:", 6) == 0;
+
+	if (request->method == MP_METHOD_POST || (request->streamed && tls))
+		return &request->http->lanes[MP_HTTP_LANE_SINGLE];
+	return &request->http->lanes[MP_HTTP_LANE_SHARED];
+}
+
+/* False when out of memory. */
+static bool
+set_options(MpRequest *request)
+{
+	CURL	   *easy = request->transfer.easy;
+
+	if (!set_address(request, easy) || !set_method(request, easy) ||
+		!set_callbacks(request, easy))
+		return false;
+	set_connection(request, easy);
+	return true;
+}
+
+static bool
+set_address(MpRequest *request, CURL *easy)
+{
+	const char *proxy = request->proxy != NULL ? request->proxy : "";
+	struct curl_slist *headers = &request->authorization_header;
+
+	if (headers->data == NULL)
+		headers = headers->next;
+	/* Empty is not unset: http_proxy and no_proxy of the process are not
+	 * looked at. */
+	if (curl_easy_setopt(easy, CURLOPT_PROXY, proxy) != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "") != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_URL, mp_http_url(request)) != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_USERAGENT, "mixpanel_sa_fdw")
+		!= CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "") != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+		!= CURLE_OK)
+		return false;
+	if (request->ca_file == NULL)
+		return true;
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file)
+		== CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->ca_file)
+		!= CURLE_OUT_OF_MEMORY;
+}
+
+static bool
+set_method(const MpRequest *request, CURL *easy)
+{
+	const char *body = request->body != NULL ? request->body : "";
+
+	if (request->body != NULL || request->method == MP_METHOD_POST)
+	{
+		/* Not copied by libcurl; the size first, as it decides that. */
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+						 (curl_off_t) request->body_length);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+	}
+	if (request->method == MP_METHOD_POST)
+		return true;
+	return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+							mp_http_method_name(request->method)) == CURLE_OK;
+}
+
+static bool
+set_callbacks(MpRequest *request, CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->transfer.error);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	return curl_easy_setopt(easy, CURLOPT_SHARE, request->http->share)
+		== CURLE_OK;
+}
+
+static void
+set_connection(const MpRequest *request, CURL *easy)
+{
+	const MpHttpTransfer *transfer = &request->transfer;
+	bool		shared = transfer->lane !=
+		&request->http->lanes[MP_HTTP_LANE_SINGLE];
+	bool		alone = request->method == MP_METHOD_POST;
+
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Else ending a transfer waits for the thread that resolves its name. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+					 (long) request->connect_timeout);
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+
+	/* The first request of many waits to see whether the rest may join it. */
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, shared ?
+					 (long) CURL_HTTP_VERSION_2TLS :
+					 (long) CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, shared ? 1L : 0L);
+
+	if (alone || transfer->lane->renew)
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	/* Nobody would use it again: the next POST has its own. */
+	if (alone)
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+/* ---- what libcurl tells ---- */
+
+/*
+ * The connection stands and the request is about to go out; called again if
+ * libcurl repeats it because a connection used before turned out to be dead.
+ */
+static int
+on_ready(void *context, char *remote, char *local, int remote_port,
+		 int local_port)
+{
+	MpRequest  *request = context;
+
+	(void) remote;
+	(void) local;
+	(void) remote_port;
+	(void) local_port;
+	request->transfer.sent = true;
+	request->transfer.last_byte = mp_http_now();
+	mp_http_tally_sent(request);
+	return CURL_PREREQFUNC_OK;
+}
+
+/* One header line: of an answer, of a 1xx before it, or a trailer. */
+static size_t
+on_header(char *bytes, size_t size, size_t count, void *context)
+{
+	MpRequest  *request = context;
+	MpHttpTransfer *transfer = &request->transfer;
+	size_t		length = size * count;
+	long		status = 0;
+
+	transfer->last_byte = mp_http_now();
+	transfer->header_bytes += length;
+	if (transfer->header_bytes > MP_HTTP_HEADER_LIMIT)
+	{
+		transfer->fault = MP_OUTCOME_TOO_LARGE;
+		snprintf(transfer->error, sizeof(transfer->error),
+				 "the headers are longer than %d bytes",
+				 MP_HTTP_HEADER_LIMIT);
+		return 0;
+	}
+	if (bytes[0] != '\r' && bytes[0] != '\n')
+		return length;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200)
+		transfer->status = (int) status;
+	return length;
+}
+
+static size_t
+on_body(char *bytes, size_t size, size_t count, void *context)
+{
+	MpRequest  *request = context;
+	MpHttpTransfer *transfer = &request->transfer;
+	size_t		length = size * count;
+
+	transfer->last_byte = mp_http_now();
+	if (must_pause(request, length))
+	{
+		transfer->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	return keep_body(request, bytes, length) ? length : 0;
+}
+
+/* False, with the fault noted, ends the transfer. */
+static bool
+keep_body(MpRequest *request, const char *bytes, size_t length)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+	bool		success = mp_http_is_success(transfer->status);
+
+	if (!success && length > ERROR_BODY_LIMIT - transfer->body_bytes)
+		length = ERROR_BODY_LIMIT - transfer->body_bytes;
+	if (success && !request->streamed &&
+		length > MP_HTTP_BODY_LIMIT - transfer->body_bytes)
+	{
+		transfer->fault = MP_OUTCOME_TOO_LARGE;
+		snprintf(transfer->error, sizeof(transfer->error),
+				 "the body is longer than %d bytes", MP_HTTP_BODY_LIMIT);
+		return false;
+	}
+	if (!mp_http_buffer_append(&request->unread, bytes, length))
+	{
+		transfer->fault = MP_OUTCOME_NO_MEMORY;
+		return false;
+	}
+	transfer->body_bytes += length;
+	return true;
+}
+
+static bool
+must_pause(const MpRequest *request, size_t length)
+{
+	size_t		unread = mp_http_buffer_length(&request->unread);
+
+	return request->streamed && !request->boundless && unread > 0 &&
+		unread + length > MP_HTTP_BACKLOG &&
+		mp_http_is_success(request->transfer.status);
+}
+
+/* ---- how it ended ---- */
+
+static MpOutcome
+classify(const MpHttpTransfer *transfer, CURLcode code)
+{
+	if (transfer->fault != MP_OUTCOME_PENDING)
+		return transfer->fault;
+	if (mp_http_is_success(transfer->status) && code == CURLE_OK)
+		return MP_OUTCOME_OK;
+
+	/* A refusal counts even if the text that explains it was cut off. */
+	if (transfer->status != 0 && !mp_http_is_success(transfer->status))
+		return MP_OUTCOME_STATUS;
+
+	/* A header line beyond libcurl's own limit looks like this. */
+	if (code == CURLE_OUT_OF_MEMORY && transfer->sent &&
+		transfer->status == 0)
+		return MP_OUTCOME_TOO_LARGE;
+#if LIBCURL_VERSION_NUM >= 0x080600
+	if (code == CURLE_TOO_LARGE)
+		return MP_OUTCOME_TOO_LARGE;
+#endif
+	if (code == CURLE_OUT_OF_MEMORY)
+		return MP_OUTCOME_NO_MEMORY;
+
+	if (!transfer->sent || is_connecting(code))
+		return MP_OUTCOME_UNREACHABLE;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return MP_OUTCOME_TIMEOUT;
+	if (code == CURLE_BAD_CONTENT_ENCODING)
+		return MP_OUTCOME_BAD_ENCODING;
+	return MP_OUTCOME_LOST;
+}
+
+/*
+ * Codes of an attempt to connect; they may follow a request that was sent,
+ * where libcurl repeats it because a connection used before was dead.
+ */
+static bool
+is_connecting(CURLcode code)
+{
+	return code == CURLE_COULDNT_RESOLVE_PROXY ||
+		code == CURLE_COULDNT_RESOLVE_HOST ||
+		code == CURLE_COULDNT_CONNECT ||
+		code == CURLE_SSL_CONNECT_ERROR ||
+		code == CURLE_PROXY ||
+		is_hopeless(code);
+}
+
+/* A certificate that does not verify; an address or file that is no good. */
+static bool
+is_hopeless(CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION ||
+		code == CURLE_SSL_CERTPROBLEM ||
+		code == CURLE_SSL_CACERT_BADFILE ||
+		code == CURLE_SSL_ISSUER_ERROR ||
+		code == CURLE_SSL_CRL_BADFILE ||
+		code == CURLE_SSL_INVALIDCERTSTATUS ||
+		code == CURLE_SSL_PINNEDPUBKEYNOTMATCH ||
+		code == CURLE_URL_MALFORMAT;
+}
+
+/* Retry-After and Location of the answer. */
+static void
+read_headers(MpRequest *request)
+{
+	CURL	   *easy = request->transfer.easy;
+	struct curl_header *header;
+
+	request->answer.retry_after = -1;
+	free(request->location);
+	request->location = NULL;
+	if (request->transfer.status == 0)
+		return;
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1,
+						 &header) == CURLHE_OK)
+		request->answer.retry_after =
+			mp_http_parse_retry_after(header->value, (int64_t) time(NULL));
+	if (curl_easy_header(easy, "Location", 0, CURLH_HEADER, -1,
+						 &header) == CURLHE_OK)
+		request->location = mp_http_copy(header->value);
+}
+
+static void
+explain(MpRequest *request, CURLcode code)
+{
+	const MpHttpTransfer *transfer = &request->transfer;
+
+	if (transfer->error[0] != '\0' && transfer->fault != MP_OUTCOME_NO_MEMORY)
+		mp_http_request_explain(request, transfer->error);
+	else if (code != CURLE_OK && transfer->fault == MP_OUTCOME_PENDING)
+		mp_http_request_explain(request, curl_easy_strerror(code));
+	else if (transfer->status == 0 && code == CURLE_OK)
+		mp_http_request_explain(request, "the headers are not complete");
+	else
+		mp_http_request_explain(request, "");
+}
+
+static void
+drop(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	mp_http_lane_leave(transfer->lane, transfer->easy);
+	curl_easy_cleanup(transfer->easy);
+	transfer->easy = NULL;
+	transfer->paused = false;
+	transfer->resume = false;
+}
