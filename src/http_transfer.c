@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http_internal.h"
 
@@ -19,6 +20,7 @@
 #define ERROR_BODY_LIMIT	(64 * 1024)
 
 static MpHttpLane *choose_lane(const MpRequest *request);
+static bool uses_tls(const MpRequest *request);
 static bool set_options(MpRequest *request);
 static bool set_address(MpRequest *request, CURL *easy);
 static bool set_method(const MpRequest *request, CURL *easy);
@@ -130,11 +132,16 @@ mp_http_transfer_account(MpRequest *request)
 static MpHttpLane *
 choose_lane(const MpRequest *request)
 {
-	bool		tls = strncmp(request->url, "https:", 6) == 0;
-
-	if (request->method == MP_METHOD_POST || (request->streamed && tls))
+	if (request->method == MP_METHOD_POST ||
+		(request->streamed && uses_tls(request)))
 		return &request->http->lanes[MP_HTTP_LANE_SINGLE];
 	return &request->http->lanes[MP_HTTP_LANE_SHARED];
+}
+
+static bool
+uses_tls(const MpRequest *request)
+{
+	return strncasecmp(request->url, "https:", 6) == 0;
 }
 
 /* False when out of memory. */
@@ -216,9 +223,10 @@ static void
 set_connection(const MpRequest *request, CURL *easy)
 {
 	const MpHttpTransfer *transfer = &request->transfer;
-	bool		shared = transfer->lane !=
-		&request->http->lanes[MP_HTTP_LANE_SINGLE];
+	bool		multiplexed = uses_tls(request) &&
+		transfer->lane == &request->http->lanes[MP_HTTP_LANE_SHARED];
 	bool		alone = request->method == MP_METHOD_POST;
+	long		version = CURL_HTTP_VERSION_1_1;
 
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -230,11 +238,17 @@ set_connection(const MpRequest *request, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 
-	/* The first request of many waits to see whether the rest may join it. */
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, shared ?
-					 (long) CURL_HTTP_VERSION_2TLS :
-					 (long) CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, shared ? 1L : 0L);
+	/*
+	 * A request waits to see whether the connection that another one is
+	 * opening speaks HTTP/2.  Without TLS that would be known only when the
+	 * other one has been answered.
+	 */
+	if (multiplexed)
+	{
+		version = CURL_HTTP_VERSION_2TLS;
+		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	}
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
 
 	if (alone || transfer->lane->renew)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -347,6 +361,11 @@ must_pause(const MpRequest *request, size_t length)
 
 /* ---- how it ended ---- */
 
+/*
+ * libcurl does not notice a compressed stream that ends early if the framing
+ * around it is complete; the reader of the body does, as with any text that
+ * stops in its middle.
+ */
 static MpOutcome
 classify(const MpHttpTransfer *transfer, CURLcode code)
 {

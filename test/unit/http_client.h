@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ *
+ * http_client.h
+ *		What the tests of http.h share: a pool, a server, and how to wait.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_HTTP_CLIENT_H
+#define MP_HTTP_CLIENT_H
+
+#include "http.h"
+#include "http_server.h"
+
+#define EMPTY(status) \
+	"HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n"
+#define EMPTY_WITH(status, header) \
+	"HTTP/1.1 " status "\r\n" header "\r\nContent-Length: 0\r\n\r\n"
+
+extern MpHttp *http;
+extern Server *server;
+extern MpSettings settings;		/* of that server; short waits */
+extern int	client_runs;		/* calls of mp_http_run() since the beginning */
+
+/* A pool and a server, anew for each test. */
+extern void client_begin(void);
+extern void client_end(void);
+
+extern MpRequest *client_start(MpMethod method, const char *path);
+extern MpRequest *client_stream(const char *path);
+
+/* Wait once, for so many ms at most, and run. */
+extern void client_step(int timeout);
+
+/* Run until it is final (20 s at most); the outcome. */
+extern MpOutcome client_finish(MpRequest *request);
+
+/* Start, finish and free one; the outcome. */
+extern MpOutcome client_do(MpMethod method, const char *path);
+
+/* A reply of these bytes, which then ends so. */
+extern void client_reply(const char *bytes, ReplyEnd end);
+
+extern double client_ms(void);	/* a clock */
+
+#endif							/* MP_HTTP_CLIENT_H */
