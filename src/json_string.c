@@ -16,14 +16,14 @@
 #define IS_HIGH_SURROGATE(code)	((code) >= 0xD800 && (code) <= 0xDBFF)
 #define IS_LOW_SURROGATE(code)	((code) >= 0xDC00 && (code) <= 0xDFFF)
 
-static const char *skip_plain(const char *at, const char *end);
-static uint64_t load_word(const char *at);
+static inline const char *skip_plain(const char *at, const char *end);
+static inline uint64_t load_word(const char *at);
 static size_t utf8_length(const char *at, const char *end);
 static bool is_continuation(const char *at);
 static size_t read_escape(const char *at, const char *end, uint32_t *code,
 						  const char **error);
 static bool read_hex(const char *at, const char *end, uint32_t *code);
-static int32_t next_code(const char **at, const char *end);
+static int32_t next_code(const char **at, const char *end, bool escaped);
 static size_t put_code(uint32_t code, char *buffer);
 
 const char *
@@ -74,8 +74,9 @@ mp_json_string_compare(const MpJsonString *one, const MpJsonString *other)
 
 	do
 	{
-		code_one = next_code(&at_one, one->data + one->length);
-		code_other = next_code(&at_other, other->data + other->length);
+		code_one = next_code(&at_one, one->data + one->length, one->escaped);
+		code_other = next_code(&at_other, other->data + other->length,
+							   other->escaped);
 	} while (code_one == code_other && code_one >= 0);
 	return (code_one > code_other) - (code_one < code_other);
 }
@@ -109,7 +110,7 @@ mp_json_string_unescape(const MpJsonString *string, char *buffer)
 		to += plain;
 		at += plain;
 		if (backslash != NULL)
-			to += put_code((uint32_t) next_code(&at, end), to);
+			to += put_code((uint32_t) next_code(&at, end, true), to);
 	}
 	return (size_t) (to - buffer);
 }
@@ -122,7 +123,7 @@ mp_json_string_unescape(const MpJsonString *string, char *buffer)
  * byte is below 0x20, a quote, a backslash or above 0x7F.  A borrow may set
  * it for a byte after such a one as well, never for one before the first.
  */
-static const char *
+static inline const char *
 skip_plain(const char *at, const char *end)
 {
 	while (end - at >= 8)
@@ -145,7 +146,7 @@ skip_plain(const char *at, const char *end)
 }
 
 /* Eight bytes, the first one lowest. */
-static uint64_t
+static inline uint64_t
 load_word(const char *at)
 {
 	uint64_t	word;
@@ -258,7 +259,7 @@ read_hex(const char *at, const char *end, uint32_t *code)
 
 /* The next character of a checked string, and past it; -1 at its end. */
 static int32_t
-next_code(const char **at, const char *end)
+next_code(const char **at, const char *end, bool escaped)
 {
 	unsigned char first;
 	uint32_t	code = 0;
@@ -268,7 +269,7 @@ next_code(const char **at, const char *end)
 	if (*at == end)
 		return -1;
 	first = (unsigned char) **at;
-	if (first == '\\')
+	if (first == '\\' && escaped)
 		length = read_escape(*at, end, &code, &error);
 	else if (first < 0x80)
 	{

@@ -42,7 +42,7 @@ extern const char *mp_json_string_skip(const char *at, const char *end);
 extern int	mp_json_string_compare(const MpJsonString *one,
 								   const MpJsonString *other);
 
-/* Is the checked string, unescaped, this text (which has no backslash)? */
+/* Is the checked string, unescaped, this text? */
 extern bool mp_json_string_equals(const MpJsonString *string,
 								  const char *text, size_t length);
 
