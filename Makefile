@@ -12,10 +12,28 @@ DATA = sql/mixpanel_sa_fdw--1.0.sql
 OBJS = \
 	src/api.o \
 	src/api_call.o \
+	src/error.o \
+	src/http.o \
+	src/http_buffer.o \
+	src/http_lane.o \
+	src/http_list.o \
+	src/http_redirect.o \
+	src/http_request.o \
+	src/http_retry.o \
+	src/http_tally.o \
+	src/http_transfer.o \
 	src/json_cursor.o \
+	src/json_stream.o \
+	src/json_string.o \
+	src/option.o \
+	src/option_resolve.o \
 	src/option_value.o \
 	src/poller.o \
-	src/rfc3339.o
+	src/record.o \
+	src/relation.o \
+	src/relation_value.o \
+	src/rfc3339.o \
+	src/session.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are
 # pg_regress tests, each of which stands alone.

@@ -191,8 +191,8 @@ install_extension()
 
 # ---- the unprivileged user and the temporary folder ----
 
-# Run a command as the user who owns the room, in the room.  setpriv becomes the
-# command, so that a process number taken from the shell is the command's own.
+# Run a command as the user who owns the room, in the room.  setpriv opens no
+# login session and stands in no signal's way.
 as_owner()
 {
 	if [ "$(id -u)" -eq 0 ]
