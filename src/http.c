@@ -37,6 +37,7 @@ static bool make_headers(MpHttp *http);
 static void block_signals(sigset_t *saved);
 static void unblock_signals(const sigset_t *saved);
 static bool act_on_sockets(MpHttp *http);
+static void act_on_socket(MpHttp *http, const MpPollerEvent *event);
 static void act_on_timers(MpHttp *http);
 static void end_finished(MpHttp *http);
 static void end_silent(MpHttp *http);
@@ -265,19 +266,29 @@ act_on_sockets(MpHttp *http)
 	MpPollerEvent events[EVENTS_AT_ONCE];
 	int			count = mp_poller_take(http->poller, events, EVENTS_AT_ONCE);
 	int			i;
-	int			lane;
 
 	for (i = 0; i < count; i++)
 	{
-		if (events[i].fd < 0)
-		{
+		if (events[i].fd >= 0)
+			act_on_socket(http, &events[i]);
+		else
 			http->armed = MP_HTTP_NEVER;
-			continue;
-		}
-		for (lane = 0; lane < MP_HTTP_LANE_COUNT; lane++)
-			mp_http_lane_touch(&http->lanes[lane], &events[i]);
 	}
 	return count == EVENTS_AT_ONCE;
+}
+
+static void
+act_on_socket(MpHttp *http, const MpPollerEvent *event)
+{
+	MpRequest  *request;
+	int			i;
+
+	for (i = 0; i < MP_HTTP_LANE_COUNT; i++)
+		mp_http_lane_touch(&http->lanes[i], event);
+	if (!(event->events & MP_POLLER_READ))
+		return;
+	for (request = http->on_wire.first; request; request = request->next)
+		mp_http_transfer_hear(request, event->fd);
 }
 
 static void
@@ -311,7 +322,7 @@ end_finished(MpHttp *http)
 	}
 }
 
-/* End what has received no byte for longer than request_timeout. */
+/* Count bytes; end what has received none for longer than request_timeout. */
 static void
 end_silent(MpHttp *http)
 {
@@ -322,6 +333,7 @@ end_silent(MpHttp *http)
 	for (request = http->on_wire.first; request != NULL; request = next)
 	{
 		next = request->next;
+		mp_http_transfer_account(request);
 		if (idle_deadline(request) > now)
 			continue;
 		snprintf(request->transfer.error, sizeof(request->transfer.error),
@@ -592,7 +604,6 @@ arm_timer(MpHttp *http)
 
 	for (request = http->on_wire.first; request; request = request->next)
 	{
-		mp_http_transfer_account(request);
 		if (request->transfer.resume)
 			due = 0;
 		else if (idle_deadline(request) < due)

@@ -80,6 +80,7 @@ typedef struct MpHttpTransfer
 {
 	CURL	   *easy;			/* NULL: none under way */
 	MpHttpLane *lane;
+	int			socket;			/* the last one watched; -1: none yet */
 	int64_t		began;			/* microseconds */
 	int64_t		last_byte;		/* ms: byte received, or the request sent */
 	bool		sent;			/* connected: the request goes out */
@@ -216,8 +217,14 @@ extern void mp_http_transfer_cancel(MpRequest *request);
 /* Let a paused transfer go on; it may deliver bytes at once. */
 extern void mp_http_transfer_resume(MpRequest *request);
 
-/* Bring the tallies up to date. */
+/* Bring the tallies and the time of the last byte up to date. */
 extern void mp_http_transfer_account(MpRequest *request);
+
+/* libcurl watches this socket for the transfer. */
+extern void mp_http_transfer_use(CURL *easy, int fd);
+
+/* Bytes have come on this socket. */
+extern void mp_http_transfer_hear(MpRequest *request, int fd);
 
 /* ---- http_lane.c ---- */
 

@@ -12,7 +12,7 @@
  *	- a streamed body: several releases of libcurl let a paused HTTP/2 stream
  *	  hold up the others on its connection, or never resume it.
  *
- * Must not know of requests, retries or windows.
+ * Must not know of retries or windows.
  *
  *-------------------------------------------------------------------------
  */
@@ -154,8 +154,9 @@ on_socket(CURL *easy, curl_socket_t socket, int what, void *context,
 	MpHttpLane *lane = context;
 	int			events = 0;
 
-	(void) easy;
 	(void) socket_context;
+	if (what != CURL_POLL_REMOVE)
+		mp_http_transfer_use(easy, socket);
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= MP_POLLER_READ;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)

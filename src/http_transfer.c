@@ -21,6 +21,7 @@
 
 static MpHttpLane *choose_lane(const MpRequest *request);
 static bool uses_tls(const MpRequest *request);
+static bool is_multiplexed(const MpRequest *request);
 static bool set_options(MpRequest *request);
 static bool set_address(MpRequest *request, CURL *easy);
 static bool set_method(const MpRequest *request, CURL *easy);
@@ -48,6 +49,7 @@ mp_http_transfer_begin(MpRequest *request)
 
 	*transfer = fresh;
 	transfer->fault = MP_OUTCOME_PENDING;
+	transfer->socket = -1;
 	transfer->began = mp_http_microseconds();
 	transfer->lane = choose_lane(request);
 	transfer->easy = curl_easy_init();
@@ -118,12 +120,39 @@ mp_http_transfer_account(MpRequest *request)
 	bytes = (int64_t) body + headers;
 	if (bytes < transfer->counted_bytes)
 		transfer->counted_bytes = 0;
+	/* Compressed bytes may come for long before a callback sees any. */
+	if (bytes > transfer->counted_bytes)
+		transfer->last_byte = mp_http_now();
 	if (connections < transfer->counted_connections)
 		transfer->counted_connections = 0;
 	mp_http_tally_traffic(request, bytes - transfer->counted_bytes,
 						  connections - transfer->counted_connections);
 	transfer->counted_bytes = bytes;
 	transfer->counted_connections = connections;
+}
+
+/*
+ * libcurl shows a header line only when it is complete.  On a connection that
+ * carries many requests there is no telling whose bytes came.
+ */
+void
+mp_http_transfer_hear(MpRequest *request, int fd)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	if (transfer->sent && transfer->status == 0 && transfer->socket == fd &&
+		!is_multiplexed(request))
+		transfer->last_byte = mp_http_now();
+}
+
+void
+mp_http_transfer_use(CURL *easy, int fd)
+{
+	MpRequest  *request = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
+	if (request != NULL)
+		request->transfer.socket = fd;
 }
 
 /* ---- what libcurl is told ---- */
@@ -142,6 +171,14 @@ static bool
 uses_tls(const MpRequest *request)
 {
 	return strncasecmp(request->url, "https:", 6) == 0;
+}
+
+/* May it share its connection with others? */
+static bool
+is_multiplexed(const MpRequest *request)
+{
+	return uses_tls(request) && request->transfer.lane ==
+		&request->http->lanes[MP_HTTP_LANE_SHARED];
 }
 
 /* False when out of memory. */
@@ -222,9 +259,6 @@ set_callbacks(MpRequest *request, CURL *easy)
 static void
 set_connection(const MpRequest *request, CURL *easy)
 {
-	const MpHttpTransfer *transfer = &request->transfer;
-	bool		multiplexed = uses_tls(request) &&
-		transfer->lane == &request->http->lanes[MP_HTTP_LANE_SHARED];
 	bool		alone = request->method == MP_METHOD_POST;
 	long		version = CURL_HTTP_VERSION_1_1;
 
@@ -243,14 +277,14 @@ set_connection(const MpRequest *request, CURL *easy)
 	 * opening speaks HTTP/2.  Without TLS that would be known only when the
 	 * other one has been answered.
 	 */
-	if (multiplexed)
+	if (is_multiplexed(request))
 	{
 		version = CURL_HTTP_VERSION_2TLS;
 		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
 	}
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
 
-	if (alone || transfer->lane->renew)
+	if (alone || request->transfer.lane->renew)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	/* Nobody would use it again: the next POST has its own. */
 	if (alone)
