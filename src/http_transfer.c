@@ -9,7 +9,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -38,7 +37,8 @@ static MpOutcome classify(const MpHttpTransfer *transfer, CURLcode code);
 static bool is_connecting(CURLcode code);
 static bool is_hopeless(CURLcode code);
 static void read_headers(MpRequest *request);
-static void explain(MpRequest *request, CURLcode code);
+static const char *explain(const MpHttpTransfer *transfer, MpOutcome outcome,
+						   CURLcode code);
 static void drop(MpRequest *request);
 
 bool
@@ -73,7 +73,7 @@ mp_http_transfer_end(MpRequest *request, CURLcode code)
 	request->answer.maybe_sent = transfer->sent;
 	request->hopeless = is_hopeless(code);
 	read_headers(request);
-	explain(request, code);
+	mp_http_request_explain(request, explain(transfer, outcome, code));
 	mp_http_transfer_account(request);
 	mp_http_tally_report(request);
 	drop(request);
@@ -327,9 +327,6 @@ on_header(char *bytes, size_t size, size_t count, void *context)
 	if (transfer->header_bytes > MP_HTTP_HEADER_LIMIT)
 	{
 		transfer->fault = MP_OUTCOME_TOO_LARGE;
-		snprintf(transfer->error, sizeof(transfer->error),
-				 "the headers are longer than %d bytes",
-				 MP_HTTP_HEADER_LIMIT);
 		return 0;
 	}
 	if (bytes[0] != '\r' && bytes[0] != '\n')
@@ -370,8 +367,6 @@ keep_body(MpRequest *request, const char *bytes, size_t length)
 		length > MP_HTTP_BODY_LIMIT - transfer->body_bytes)
 	{
 		transfer->fault = MP_OUTCOME_TOO_LARGE;
-		snprintf(transfer->error, sizeof(transfer->error),
-				 "the body is longer than %d bytes", MP_HTTP_BODY_LIMIT);
 		return false;
 	}
 	if (!mp_http_buffer_append(&request->unread, bytes, length))
@@ -482,19 +477,24 @@ read_headers(MpRequest *request)
 		request->location = mp_http_copy(header->value);
 }
 
-static void
-explain(MpRequest *request, CURLcode code)
+/* What is known beyond the outcome; "" if nothing. */
+static const char *
+explain(const MpHttpTransfer *transfer, MpOutcome outcome, CURLcode code)
 {
-	const MpHttpTransfer *transfer = &request->transfer;
-
-	if (transfer->error[0] != '\0' && transfer->fault != MP_OUTCOME_NO_MEMORY)
-		mp_http_request_explain(request, transfer->error);
-	else if (code != CURLE_OK && transfer->fault == MP_OUTCOME_PENDING)
-		mp_http_request_explain(request, curl_easy_strerror(code));
-	else if (transfer->status == 0 && code == CURLE_OK)
-		mp_http_request_explain(request, "the headers are not complete");
-	else
-		mp_http_request_explain(request, "");
+	/* libcurl's words would be about the callback that refused the bytes. */
+	if (outcome == MP_OUTCOME_TOO_LARGE &&
+		(transfer->status == 0 ||
+		 transfer->header_bytes > MP_HTTP_HEADER_LIMIT))
+		return "the headers are too long";
+	if (outcome == MP_OUTCOME_TOO_LARGE)
+		return "the body is too long";
+	if (outcome == MP_OUTCOME_NO_MEMORY)
+		return "";
+	if (transfer->error[0] != '\0')
+		return transfer->error;
+	if (code != CURLE_OK)
+		return curl_easy_strerror(code);
+	return transfer->status == 0 ? "the headers are not complete" : "";
 }
 
 static void

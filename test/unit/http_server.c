@@ -69,6 +69,8 @@ struct Server
 static const char ok_reply[] =
 	"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
+static char filler[65536];		/* 'x' throughout */
+
 static void *accept_all(void *context);
 static void *serve(void *context);
 static bool serve_one(Connection *connection, bool first);
@@ -94,6 +96,7 @@ server_start(void)
 	socklen_t	length = sizeof(address);
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	memset(filler, 'x', sizeof(filler));
 	server->fallback.bytes = ok_reply;
 	pthread_mutex_init(&server->lock, NULL);
 	pthread_cond_init(&server->changed, NULL);
@@ -445,13 +448,10 @@ note_request(Connection *connection)
 	pthread_mutex_unlock(&server->lock);
 }
 
+/* The reply's bytes, then its filler. */
 static bool
 send_reply(Connection *connection, const Reply *reply)
 {
-	static const char filler[] =
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 	size_t		left = reply->filler;
 	size_t		length = reply->length;
 	size_t		i;
@@ -469,7 +469,7 @@ send_reply(Connection *connection, const Reply *reply)
 	}
 	while (left > 0)
 	{
-		size_t		part = left < sizeof(filler) - 1 ? left : sizeof(filler) - 1;
+		size_t		part = left < sizeof(filler) ? left : sizeof(filler);
 
 		if (!send_bytes(connection, filler, part))
 			return false;
