@@ -52,11 +52,11 @@ test_followed(void)
 	redirect(3, "308 Moved", absolute);
 	request = client_start(MP_METHOD_POST, "/x");
 	is_int(client_finish(request), MP_OUTCOME_OK, "POST, four redirects");
-	check_request(0, "POST /api/x HTTP/1.1\r\n");
-	check_request(1, "POST /api/x/ HTTP/1.1\r\n");
-	check_request(2, "POST /api/y?q=a%20b HTTP/1.1\r\n");
-	check_request(3, "POST /elsewhere HTTP/1.1\r\n");
-	check_request(4, "POST /a%20b HTTP/1.1\r\n");
+	check_request(0, "POST /api/x HTTP/1.1");
+	check_request(1, "POST /api/x/ HTTP/1.1");
+	check_request(2, "POST /api/y?q=a%20b HTTP/1.1");
+	check_request(3, "POST /elsewhere HTTP/1.1");
+	check_request(4, "POST /a%20b HTTP/1.1");
 	ok(strstr(server_request(server, 4), "\r\n\r\n{\"a\":1}") != NULL &&
 	   strstr(server_request(server, 4), "cm9ib3Q6czNjcjN0") != NULL,
 	   "with the body and the credentials");
