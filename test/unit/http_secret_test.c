@@ -19,8 +19,9 @@ static const char *const secrets[] = {
 	"s3cr3t", "cm9ib3Q6czNjcjN0", "sent-token", "received-token", "pr0xy-pw",
 };
 
-static __thread bool watching;	/* by this thread */
-static int	found;
+/* Volatile, as a compiler takes it that free() touches neither. */
+static volatile __thread bool watching; /* by this thread */
+static volatile int found;
 
 extern void __real_free(void *memory);
 extern void __wrap_free(void *memory);
