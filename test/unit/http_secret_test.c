@@ -20,7 +20,7 @@ static const char *const secrets[] = {
 };
 
 /* Volatile, as a compiler takes it that free() touches neither. */
-static volatile __thread bool watching; /* by this thread */
+static __thread volatile bool watching; /* by this thread */
 static volatile int found;
 
 extern void __real_free(void *memory);
