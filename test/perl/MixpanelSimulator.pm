@@ -7,15 +7,19 @@ package MixpanelSimulator;
 use strict;
 use warnings;
 
+use Errno qw(ECONNRESET);
 use File::Basename qw(dirname);
 use File::Spec;
 use HTTP::Tiny;
+use IO::Select;
+use IO::Socket::INET;
 use IPC::Open3;
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 use POSIX ':sys_wait_h';
 use Time::HiRes qw(sleep time);
 
+use constant LOGIN => 'admin-bot.mp-service-account:admin-secret';
 use constant START_SECONDS => 20;
 use constant STOP_SECONDS  => 10;
 
@@ -132,7 +136,7 @@ sub control
 sub api
 {
 	my ($self, $method, $path, $body, %more) = @_;
-	my $login = $more{login} // 'admin-bot.mp-service-account:admin-secret';
+	my $login = $more{login} // LOGIN;
 	my %request = (headers =>
 		  { Authorization => 'Basic ' . encode_base64($login, '') });
 
@@ -150,6 +154,64 @@ sub api
 	$answer->{json} =
 	  eval { JSON::PP->new->utf8->decode($answer->{content}) };
 	return $answer;
+}
+
+# A bare connection, for what HTTP::Tiny cannot say or see.
+sub open_socket
+{
+	my ($self) = @_;
+	return IO::Socket::INET->new(
+		PeerAddr => '127.0.0.1',
+		PeerPort => $self->{port},
+		Timeout => 10) // die "no connection: $!\n";
+}
+
+# The head of a request as the seeded admin.
+sub request_text
+{
+	my ($self, $method, $path, @headers) = @_;
+
+	return join "\r\n", "$method /api/app$path HTTP/1.1",
+	  'Host: 127.0.0.1', 'Authorization: Basic ' . encode_base64(LOGIN, ''),
+	  @headers, '', '';
+}
+
+# Reads to the end or for so many seconds.  Returns the bytes, how it ended
+# (eof, reset, timeout), and when each piece came.
+sub read_all
+{
+	my ($socket, $seconds) = @_;
+	my ($bytes, @moments) = ('');
+	my $end = time() + ($seconds // 5);
+	my $select = IO::Select->new($socket);
+
+	while ((my $left = $end - time()) > 0)
+	{
+		next unless $select->can_read($left);
+		my $read = sysread $socket, $bytes, 65536, length $bytes;
+		return ($bytes, $! == ECONNRESET ? 'reset' : "error $!", @moments)
+		  unless defined $read;
+		return ($bytes, 'eof', @moments) if $read == 0;
+		push @moments, time();
+	}
+	return ($bytes, 'timeout', @moments);
+}
+
+# One request on a connection of its own, read for so many seconds.
+sub exchange
+{
+	my ($self, $seconds, @request) = @_;
+	my $socket = $self->open_socket;
+
+	syswrite $socket, $self->request_text(@request);
+	return read_all($socket, $seconds);
+}
+
+# The part of an answer's bytes after the headers.
+sub body_of
+{
+	my ($bytes) = @_;
+	return (split /\r\n\r\n/, $bytes, 2)[1];
 }
 
 # A new seed; settings that are not named are as the simulator was started.

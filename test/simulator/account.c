@@ -88,7 +88,7 @@ check_projects(const SimCall *call, SimAnswer *answer)
 		const json_t *entry = json_array_get(projects, i);
 		int64_t		id = json_integer_value(json_object_get(entry, "id"));
 		const SimProject *project =
-		sim_index_find(&call->world->state->projects, id);
+			sim_index_find(&call->world->state->projects, id);
 
 		if (project != NULL && project->organization == call->organization)
 			continue;

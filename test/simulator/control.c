@@ -334,10 +334,10 @@ static bool
 seed_membership(SimCall *call, SimAnswer *answer, const json_t *record)
 {
 	SimState   *state = call->world->state;
-	SimAccount *account =
-	sim_state_find_account(state, number_field(record, "service_account_id"));
-	SimProject *project = sim_index_find(&state->projects,
-										 number_field(record, "project_id"));
+	int64_t		account_id = number_field(record, "service_account_id");
+	int64_t		project_id = number_field(record, "project_id");
+	SimAccount *account = sim_state_find_account(state, account_id);
+	SimProject *project = sim_index_find(&state->projects, project_id);
 
 	if (account == NULL || project == NULL ||
 		account->organization != project->organization)
@@ -398,7 +398,7 @@ remove_account(SimCall *call, SimAnswer *answer, const char *rest)
 {
 	SimState   *state = call->world->state;
 	SimAccount *account =
-	sim_state_find_account(state, strtoll(rest, NULL, 10));
+		sim_state_find_account(state, strtoll(rest, NULL, 10));
 
 	if (account == NULL)
 	{
@@ -416,9 +416,9 @@ remove_membership(SimCall *call, SimAnswer *answer, const char *rest)
 	SimState   *state = call->world->state;
 	char	   *end;
 	SimAccount *account =
-	sim_state_find_account(state, strtoll(rest, &end, 10));
+		sim_state_find_account(state, strtoll(rest, &end, 10));
 	SimProject *project = *end != '/' ? NULL :
-	sim_index_find(&state->projects, strtoll(end + 1, NULL, 10));
+		sim_index_find(&state->projects, strtoll(end + 1, NULL, 10));
 
 	if (account == NULL || project == NULL ||
 		sim_state_find_member(account, project) == NULL)

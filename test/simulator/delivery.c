@@ -33,6 +33,10 @@ release_payload(void *payload)
 	sim_payload_release(payload);
 }
 
+/* libmicrohttpd's names do not fit a line as they stand. */
+#define respond_from_buffer \
+	MHD_create_response_from_buffer_with_free_callback_cls
+
 static struct MHD_Response *
 respond_whole(SimRequest *request)
 {
@@ -41,10 +45,8 @@ respond_whole(SimRequest *request)
 	if (payload == NULL)
 		return MHD_create_response_from_buffer(0, NULL,
 											   MHD_RESPMEM_PERSISTENT);
-	return MHD_create_response_from_buffer_with_free_callback_cls(payload->size,
-																  payload->data,
-																  release_payload,
-																  payload);
+	return respond_from_buffer(payload->size, payload->data, release_payload,
+							   payload);
 }
 
 /* The place in the body at which something happens. */
@@ -74,8 +76,27 @@ step_size(const SimRequest *request)
 	return BLOCK_SIZE;
 }
 
+/*
+ * One more byte for a socket that is closed: MHD fails to send it and closes
+ * the connection.  To tell MHD of an error would not do: it then closes the
+ * connection no sooner than the client does.
+ */
 static ssize_t
-abort_body(SimRequest *request)
+feed_closed(char *buffer)
+{
+	buffer[0] = 0;
+	return 1;
+}
+
+static ssize_t
+close_body(SimRequest *request, char *buffer)
+{
+	sim_request_finish(request);
+	return feed_closed(buffer);
+}
+
+static ssize_t
+abort_body(SimRequest *request, char *buffer)
 {
 	if (!request->paused)
 	{
@@ -84,11 +105,11 @@ abort_body(SimRequest *request)
 		return 0;
 	}
 	sim_request_abort(request);
-	return MHD_CONTENT_READER_END_WITH_ERROR;
+	return feed_closed(buffer);
 }
 
 static ssize_t
-turn(SimRequest *request)
+turn(SimRequest *request, char *buffer)
 {
 	SimDelivery delivery = delivery_of(request);
 
@@ -98,9 +119,9 @@ turn(SimRequest *request)
 		return 0;
 	}
 	if (delivery == SIM_DELIVERY_RESET_MID)
-		return abort_body(request);
+		return abort_body(request, buffer);
 	if (delivery == SIM_DELIVERY_CUT || delivery == SIM_DELIVERY_CUT_CHUNKED)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+		return close_body(request, buffer);
 	return MHD_CONTENT_READER_END_OF_STREAM;
 }
 
@@ -124,9 +145,9 @@ read_body(void *cls, uint64_t position, char *buffer, size_t room)
 	size_t		size = step_size(request);
 
 	if (request->state == SIM_REQUEST_DROPPED)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+		return close_body(request, buffer);
 	if (position >= end)
-		return turn(request);
+		return turn(request, buffer);
 	if (must_wait(request, position))
 		return 0;
 	if (size > room)
@@ -157,7 +178,9 @@ add_headers(struct MHD_Response *response, json_t *headers)
 	json_t	   *value;
 
 	json_object_foreach(headers, name, value)
+	{
 		MHD_add_response_header(response, name, json_string_value(value));
+	}
 }
 
 static enum MHD_Result

@@ -162,7 +162,9 @@ read_answer(SimFault *fault, json_t *described, char *error)
 	if (type != NULL)
 		sim_answer_header(&fault->answer, "Content-Type", type);
 	json_object_foreach(json_object_get(described, "headers"), name, value)
+	{
 		sim_answer_header(&fault->answer, name, json_string_value(value));
+	}
 	return true;
 }
 

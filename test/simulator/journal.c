@@ -53,7 +53,7 @@ keep_entry(SimJournal *journal, SimEntry *entry)
 {
 	if (journal->size == journal->capacity)
 	{
-		journal->capacity = journal->capacity == 0 ? 64 : journal->capacity * 2;
+		journal->capacity = journal->capacity * 2 + 64;
 		journal->entries =
 			sim_memory_resize(journal->entries,
 							  journal->capacity * sizeof(SimEntry *));
@@ -111,6 +111,7 @@ is_secret_name(const char *name)
 	return false;
 }
 
+/* jansson's loops pass over a value of another type. */
 static void
 mask_secrets(json_t *value)
 {
@@ -118,11 +119,11 @@ mask_secrets(json_t *value)
 	json_t	   *member;
 	size_t		at;
 
-	if (json_is_array(value))
-		json_array_foreach(value, at, member)
-			mask_secrets(member);
-	else if (json_is_object(value))
-		json_object_foreach(value, name, member)
+	json_array_foreach(value, at, member)
+	{
+		mask_secrets(member);
+	}
+	json_object_foreach(value, name, member)
 	{
 		if (is_secret_name(name))
 			json_object_set_new(value, name, json_string(MASK));

@@ -18,8 +18,11 @@
 static int
 socket_of(SimRequest *request)
 {
-	return MHD_get_connection_info(request->connection,
-								   MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(request->connection,
+								   MHD_CONNECTION_INFO_CONNECTION_FD);
+	return info->connect_fd;
 }
 
 static void
@@ -77,17 +80,18 @@ sim_request_wake(SimRequest *request)
 	MHD_resume_connection(request->connection);
 }
 
+/* To connect to nowhere is Linux's way to break a TCP connection off. */
 void
 sim_request_abort(SimRequest *request)
 {
-	struct linger at_once = {1, 0};
+	struct sockaddr nowhere = {0};
 
-	setsockopt(socket_of(request), SOL_SOCKET, SO_LINGER, &at_once,
-			   sizeof(at_once));
+	nowhere.sa_family = AF_UNSPEC;
+	connect(socket_of(request), &nowhere, sizeof(nowhere));
 }
 
 void
 sim_request_finish(SimRequest *request)
 {
-	shutdown(socket_of(request), SHUT_WR);
+	shutdown(socket_of(request), SHUT_RDWR);
 }

@@ -60,10 +60,10 @@ extern void sim_request_hang(SimRequest *request);
 /* Goes on with a suspended connection. */
 extern void sim_request_wake(SimRequest *request);
 
-/* Makes the connection's close an RST. */
+/* Says RST at once; MHD finds out when it next sends. */
 extern void sim_request_abort(SimRequest *request);
 
-/* Says FIN at once. */
+/* Says FIN at once; MHD finds out when it next sends. */
 extern void sim_request_finish(SimRequest *request);
 
 #endif							/* SIM_REQUEST_H */

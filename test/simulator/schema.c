@@ -147,8 +147,10 @@ check_strings(SimSchema *schema, json_t *value, const char *path)
 	if (!json_is_object(value))
 		return refuse(schema, path, "must be an object");
 	json_object_foreach(value, name, member)
+	{
 		if (!json_is_string(member))
 			return refuse(schema, path, "must hold only strings");
+	}
 	return true;
 }
 

@@ -116,7 +116,7 @@ static void
 seed_organization(SimState *state, const SimConfig *config, int64_t number)
 {
 	SimOrganization *organization =
-	sim_state_add_organization(state, config->organization + number);
+		sim_state_add_organization(state, config->organization + number);
 	int64_t		first = config->first_project_id + number * config->projects;
 
 	for (int64_t i = 0; i < config->projects; i++)

@@ -57,7 +57,7 @@ read_uri(SimRequest *request, const char *uri)
 	}
 }
 
-/* MHD's first word of a request; what it returns is the request's *slot. */
+/* MHD's first word of a request; what it returns is later the *slot. */
 static void *
 begin_request(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -127,14 +127,18 @@ track_connection(void *cls, struct MHD_Connection *connection, void **mark,
 static unsigned *
 mark_of(SimRequest *request)
 {
-	return MHD_get_connection_info(request->connection,
-								   MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	const union MHD_ConnectionInfo *info;
+
+	info = MHD_get_connection_info(request->connection,
+								   MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info->socket_context;
 }
 
 static void
 read_headers(SimRequest *request, const char *method)
 {
 	SimCall    *call = &request->call;
+	const char *label = NULL;
 
 	call->method = method;
 	call->authorization =
@@ -145,10 +149,10 @@ read_headers(SimRequest *request, const char *method)
 									MHD_HTTP_HEADER_CONTENT_TYPE);
 	if (request->is_control)
 		return;
-	request->entry =
-		sim_journal_begin(&world->journal, call,
-						  call->below_base ? sim_route_label(call->path) : NULL,
-						  mark_of(request));
+	if (call->below_base)
+		label = sim_route_label(call->path);
+	request->entry = sim_journal_begin(&world->journal, call, label,
+									   mark_of(request));
 }
 
 static void
@@ -169,7 +173,7 @@ parse_body(SimRequest *request)
 		sim_journal_body(request->entry, call->body);
 }
 
-/* Path and query, as a fault's pattern sees them. */
+/* A fault's pattern sees the path below the base, and the query. */
 static SimFault *
 find_fault(const SimRequest *request)
 {
@@ -312,15 +316,9 @@ sim_server_start(SimWorld *served, uint16_t port)
 	address.sin_family = AF_INET;
 	address.sin_port = htons(port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-
-	/*
-	 * MHD_USE_TURBO keeps MHD from saying FIN before it closes a socket: the
-	 * faults that want an RST would come too late.
-	 */
 	daemon_handle =
-		MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-						 MHD_USE_TURBO, port, NULL, NULL,
-						 handle_request, NULL,
+		MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, port,
+						 NULL, NULL, handle_request, NULL,
 						 MHD_OPTION_SOCK_ADDR, &address,
 						 MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
 						 MHD_OPTION_LISTEN_BACKLOG_SIZE, BACKLOG,
