@@ -125,8 +125,8 @@ COMPILERS = gcc clang
 check-compilers:
 	@set -e; for cc in $(COMPILERS); do \
 	  for source in $(OBJS:.o=.c); do \
-	    $$cc -std=gnu99 $(WARNINGS) -Werror -fsyntax-only \
-	      -isystem $(includedir_server) -Isrc $(MP_CFLAGS) $$source; \
+	    $$cc -std=gnu99 -O2 $(CPPFLAGS) $(WARNINGS) -Werror \
+	      -fsyntax-only $$source; \
 	  done; echo "$$cc: no warnings"; \
 	done
 

@@ -12,6 +12,8 @@ set -eu
 
 . "$(dirname "$0")/lib.sh"
 
+time_limit=1800 # seconds for all tests: one that hangs must not hang CI
+
 need_packages clang libipc-run-perl universal-ctags
 find_server
 # From 16 on it comes with the server.
@@ -60,6 +62,7 @@ run_tests()
 		TESTDIR="$room" TESTDATADIR="$room/tmp_check" \
 		TESTLOGDIR="$room/tmp_check/log" \
 		LC_ALL=C \
+		timeout --kill-after=10 "$time_limit" \
 		prove --timer ${PROVE_FLAGS-} $tests
 }
 
