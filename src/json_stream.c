@@ -372,12 +372,13 @@ take_string(MpJsonStream *stream)
 		fail(stream, "a control character in a string");
 }
 
-/* The byte after a backslash, so that \" does not end the string. */
+/* A quote after a backslash does not end the string. */
 static void
 take_escape(MpJsonStream *stream)
 {
-	take_byte(stream);
 	stream->state = IN_STRING;
+	if (*stream->at == '"' || *stream->at == '\\')
+		take_byte(stream);
 }
 
 static void
