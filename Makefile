@@ -10,9 +10,21 @@ PGFILEDESC = "mixpanel_sa_fdw - Mixpanel service accounts as tables"
 DATA = sql/mixpanel_sa_fdw--1.0.sql
 
 OBJS = \
+	mixpanel_sa_fdw.o \
+	src/analyze.o \
 	src/api.o \
 	src/api_call.o \
+	src/changeset.o \
+	src/check.o \
+	src/creation.o \
 	src/error.o \
+	src/explain.o \
+	src/fetch.o \
+	src/fetch_route.o \
+	src/flush.o \
+	src/flush_culprit.o \
+	src/flush_report.o \
+	src/flush_settle.o \
 	src/http.o \
 	src/http_buffer.o \
 	src/http_lane.o \
@@ -22,18 +34,28 @@ OBJS = \
 	src/http_retry.o \
 	src/http_tally.o \
 	src/http_transfer.o \
+	src/import.o \
 	src/json_cursor.o \
 	src/json_stream.o \
 	src/json_string.o \
+	src/modify.o \
+	src/modify_row.o \
 	src/option.o \
 	src/option_resolve.o \
 	src/option_value.o \
+	src/overlay.o \
+	src/plan.o \
+	src/plan_key.o \
 	src/poller.o \
 	src/record.o \
+	src/rectangle.o \
 	src/relation.o \
 	src/relation_value.o \
 	src/rfc3339.o \
-	src/session.o
+	src/scan.o \
+	src/scan_key.o \
+	src/session.o \
+	src/stats.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are
 # pg_regress tests, each of which stands alone.

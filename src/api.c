@@ -227,6 +227,12 @@ mp_api_template(MpCallKind kind, int64_t organization, const MpPair *ids,
 			 mp_http_method_name(endpoints[kind].method), path);
 }
 
+const char *
+mp_api_library_version(void)
+{
+	return jansson_version_str();
+}
+
 /*
  * The shape that the API documents for the projects of a new account: an
  * array of objects with an integer id and a role.
@@ -292,7 +298,9 @@ expand_path(const char *path, int64_t organization, const MpPair *ids,
 			used += (size_t) snprintf(buffer + used, PATH_SIZE - used,
 									  "%" PRId64, number);
 		else if (*path == '{')
-			used += (size_t) snprintf(buffer + used, PATH_SIZE - used, "{id}");
+			used += (size_t) snprintf(buffer + used, PATH_SIZE - used, "%s",
+									  path[1] == 'o' ?
+									  "{organization_id}" : "{id}");
 		else
 		{
 			buffer[used++] = *path;

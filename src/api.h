@@ -175,6 +175,9 @@ extern const char *mp_call_title(const MpCall *call);
 extern void mp_api_template(MpCallKind kind, int64_t organization,
 							const MpPair *ids, char *buffer, size_t size);
 
+/* jansson's version, as it runs. */
+extern const char *mp_api_library_version(void);
+
 /*
  * Is this the JSON that create accepts for projects?  NULL if so, else what is
  * wrong with it.

@@ -26,6 +26,7 @@ static void describe_rate_limit(const MpCall *call,
 static void describe_body(const MpCall *call, MpError *error);
 static char *api_words(const MpCall *call, const MpSettings *settings);
 static char *foreign_words(const char *text, const MpSettings *settings);
+static void blot_out(char *words, const char *secret);
 static char *tries(const MpAnswer *answer);
 
 void
@@ -288,34 +289,49 @@ api_words(const MpCall *call, const MpSettings *settings)
 					foreign_words(message, settings));
 }
 
+/* What the encoding lacks becomes a question mark: an error about an error
+ * helps nobody. */
+char *
+mp_error_text(const char *text)
+{
+	char	   *copy = pstrdup(text);
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+		for (char *c = copy; *c != '\0'; c++)
+			if (IS_HIGHBIT_SET(*c))
+				*c = '?';
+	return copy;
+}
+
 /*
- * A text from outside, fit for a message: in the server's encoding (what that
- * lacks becomes a question mark: an error about an error helps nobody), and
- * without the secret, should the other side repeat it.
+ * A text from outside, fit for a message: without the credentials, should the
+ * other side repeat them.
  */
 static char *
 foreign_words(const char *text, const MpSettings *settings)
 {
-	char	   *words = pstrdup(text);
-	const char *secret = settings != NULL ? settings->secret : NULL;
+	char	   *words = mp_error_text(text);
+	char	   *basic = strcasestr(words, "basic ");
 
-	if (secret != NULL && *secret != '\0')
-	{
-		char	   *found;
-
-		while ((found = strstr(words, secret)) != NULL)
-		{
-			Size		rest = strlen(found + strlen(secret)) + 1;
-
-			found[0] = '*';
-			memmove(found + 1, found + strlen(secret), rest);
-		}
-	}
-	if (GetDatabaseEncoding() != PG_UTF8)
-		for (char *c = words; *c != '\0'; c++)
-			if (IS_HIGHBIT_SET(*c))
-				*c = '?';
+	if (basic != NULL)
+		strlcpy(basic, "***", strlen(basic));
+	if (settings != NULL && settings->secret != NULL)
+		blot_out(words, settings->secret);
 	return words;
+}
+
+/* Each occurrence of secret becomes one asterisk. */
+static void
+blot_out(char *words, const char *secret)
+{
+	size_t		length = strlen(secret);
+	char	   *found = words;
+
+	while (length > 0 && (found = strstr(found, secret)) != NULL)
+	{
+		*found++ = '*';
+		memmove(found, found + length - 1, strlen(found + length - 1) + 1);
+	}
 }
 
 /* " after 4 tries", or nothing after one. */

@@ -36,6 +36,10 @@ MP_NORETURN extern void mp_error_throw(const MpError *error);
 MP_NORETURN extern void mp_error_raise(const MpCall *call,
 									   const MpSettings *settings);
 
+/* A copy of a UTF-8 text for a message; palloc'ed, never fails on a character
+ * that the server's encoding lacks. */
+extern char *mp_error_text(const char *text);
+
 /* The final HTTP status of a failed call; 0 where it failed otherwise. */
 extern int	mp_error_status(const MpCall *call);
 

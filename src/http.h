@@ -172,8 +172,14 @@ extern int	mp_http_restarts(const MpRequest *request);
 /* This request's own costs; connections and wait_ms included. */
 extern const MpTally *mp_http_tally(const MpRequest *request);
 
+/* *sum += *tally */
+extern void mp_http_add_tally(MpTally *sum, const MpTally *tally);
+
 /* Add time that the caller spent waiting for this request. */
 extern void mp_http_add_wait(MpRequest *request, double ms);
+
+/* libcurl's version, as it runs. */
+extern const char *mp_http_library_version(void);
 
 /* "GET", "POST", "DELETE" */
 extern const char *mp_http_method_name(MpMethod method);

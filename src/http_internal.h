@@ -3,7 +3,7 @@
  * http_internal.h
  *		What the files behind http.h share.
  *
- *	http.c			the pool, the window of each server, the states of a request
+ *	http.c			the pool, each server's window, the states of a request
  *	http_request.c	one request: what is asked, what is read of the answer
  *	http_transfer.c	one HTTP request on one libcurl handle, and how it ended
  *	http_lane.c		a libcurl multi handle with its connections

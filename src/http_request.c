@@ -108,6 +108,12 @@ mp_http_restarts(const MpRequest *request)
 }
 
 const char *
+mp_http_library_version(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
+}
+
+const char *
 mp_http_method_name(MpMethod method)
 {
 	switch (method)

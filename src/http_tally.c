@@ -113,6 +113,17 @@ mp_http_tally_traffic(MpRequest *request, int64_t bytes, int64_t connections)
 }
 
 void
+mp_http_add_tally(MpTally *sum, const MpTally *tally)
+{
+	sum->requests += tally->requests;
+	sum->retries += tally->retries;
+	sum->failures += tally->failures;
+	sum->connections += tally->connections;
+	sum->bytes_received += tally->bytes_received;
+	sum->wait_ms += tally->wait_ms;
+}
+
+void
 mp_http_add_wait(MpRequest *request, double ms)
 {
 	request->tally.wait_ms += ms;

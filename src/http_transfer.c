@@ -202,11 +202,12 @@ set_address(MpRequest *request, CURL *easy)
 
 	if (headers->data == NULL)
 		headers = headers->next;
-	/* Empty is not unset: http_proxy and no_proxy of the process are not
-	 * looked at. */
+
+	/* Empty, not unset: http_proxy of the process must not count. */
 	if (curl_easy_setopt(easy, CURLOPT_PROXY, proxy) != CURLE_OK ||
 		curl_easy_setopt(easy, CURLOPT_NOPROXY, "") != CURLE_OK ||
-		curl_easy_setopt(easy, CURLOPT_URL, mp_http_url(request)) != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_URL, mp_http_url(request))
+		!= CURLE_OK ||
 		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) != CURLE_OK ||
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, "mixpanel_sa_fdw")
 		!= CURLE_OK ||

@@ -188,7 +188,7 @@ take_some(MpPoller *poller, MpPollerEvent *events, int max)
 		if (events[i].fd != TIMER_EVENT)
 			continue;
 		events[i].events = 0;
-		/* Nothing to read: it was set anew meanwhile, and will report again. */
+		/* Nothing to read: set anew meanwhile, it will report again. */
 		if (read(poller->timer, &expirations, sizeof(expirations)) < 0)
 			continue;
 	}

@@ -1,0 +1,486 @@
+/*-------------------------------------------------------------------------
+ *
+ * creation.c
+ *		Service accounts that this transaction has created: made at once,
+ *		deleted again where the transaction does not commit.
+ *
+ * A create is sent once.  Where its outcome cannot be known from the answer,
+ * the accounts are listed and the error says what is likely.
+ *
+ * Undoing runs inside an abort: it must not throw, allocates nothing in the
+ * server that could fail, and is bounded in time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "changeset.h"
+#include "creation.h"
+#include "error.h"
+#include "fetch.h"
+#include "session.h"
+
+#define UNDO_TIME 10000			/* ms for all of one abort */
+#define CLOCK_SKEW 60			/* s that the API's clock may differ by */
+
+typedef struct Creation
+{
+	uint16		target;
+	int			level;
+	CommandId	cid;
+	int64		id;				/* 0: not known */
+	char	   *username;		/* for warnings; NULL: nothing to warn of */
+	MpCall	   *call;			/* while the answer is awaited, then while the
+								 * deletion is under way */
+} Creation;
+
+/* In creation order, so that a subtransaction's are at the end; lives in
+ * TopTransactionContext. */
+static Creation *creations = NULL;
+static int	creation_count = 0;
+static int	creation_size = 0;
+
+/* The answer that the caller has not forgotten yet. */
+static MpCall *answer = NULL;
+
+static Creation *push_creation(uint16 target, CommandId cid,
+							   const char *username);
+static bool is_refusal(const MpCall *call);
+static void raise_unknown(Creation *creation, const MpNewAccount *account,
+						  const char *table, TimestampTz start);
+static int64 find_likely(const MpSettings *settings,
+						 const MpNewAccount *account, TimestampTz start,
+						 int *count);
+static bool is_candidate(const MpRecord *record, const MpNewAccount *account,
+						 TimestampTz start);
+static bool is_known(const MpSettings *settings, int64 id);
+static bool same_text(const MpValue *value, const char *text);
+static void settle_answers(int first, TimestampTz deadline);
+static bool answers_pending(int first);
+static void take_answer(Creation *creation);
+static void start_deletions(int first);
+static void await_deletions(int first, TimestampTz deadline);
+static void warn_of_rest(int first);
+static void warn_of(const Creation *creation);
+
+void
+mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
+				   const char *table, MpRecord *record)
+{
+	const MpSettings *settings = mp_changeset_target(target);
+	TimestampTz start = GetCurrentTimestamp();
+	Creation   *creation;
+	MpCallState state;
+
+	creation = push_creation(target, cid, account->username != NULL ?
+							 account->username : account->name);
+	creation->call = mp_session_started(mp_api_create_account(mp_session_http(),
+															  settings,
+															  account));
+	while ((state = mp_call_next(creation->call, record)) == MP_CALL_WAIT)
+		mp_session_wait(creation->call);
+
+	if (state == MP_CALL_RECORD)
+	{
+		creation->id = record->values[MP_FIELD_ID].as.integer;
+		answer = creation->call;
+		creation->call = NULL;
+		return;
+	}
+	if (is_refusal(creation->call))
+	{
+		MpError		error;
+
+		mp_error_describe(creation->call, settings, &error);
+		mp_call_free(creation->call);
+		creation_count--;
+		mp_error_throw(&error);
+	}
+	raise_unknown(creation, account, table, start);
+}
+
+void
+mp_creation_forget_answer(MpTally *tally)
+{
+	if (answer != NULL && tally != NULL)
+		mp_http_add_tally(tally, mp_call_tally(answer));
+	mp_call_free(answer);
+	answer = NULL;
+}
+
+bool
+mp_creation_is_later(const MpSettings *settings, int64 account,
+					 CommandId curcid)
+{
+	for (int i = creation_count - 1; i >= 0; i--)
+	{
+		const MpSettings *its = mp_changeset_target(creations[i].target);
+
+		if (creations[i].cid < curcid)
+			return false;
+		if (creations[i].id == account &&
+			its->server_id == settings->server_id)
+			return true;
+	}
+	return false;
+}
+
+bool
+mp_creation_any(void)
+{
+	return creation_count > 0;
+}
+
+void
+mp_creation_release(int level)
+{
+	for (int i = creation_count - 1; i >= 0 && creations[i].level >= level; i--)
+		creations[i].level = level - 1;
+}
+
+/*
+ * Delete what was created at this level or deeper.  An answer still awaited is
+ * awaited first, for the account may exist; a second interrupt ends the wait.
+ */
+void
+mp_creation_undo(int level)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													   UNDO_TIME);
+	int			first = creation_count;
+
+	mp_creation_forget_answer(NULL);
+	while (first > 0 && creations[first - 1].level >= level)
+		first--;
+	if (first == creation_count)
+		return;
+	QueryCancelPending = false;
+	settle_answers(first, deadline);
+	start_deletions(first);
+	await_deletions(first, deadline);
+	warn_of_rest(first);
+	creation_count = first;
+}
+
+void
+mp_creation_end(void)
+{
+	mp_creation_forget_answer(NULL);
+	for (int i = 0; i < creation_count; i++)
+		mp_call_free(creations[i].call);
+	creations = NULL;
+	creation_count = creation_size = 0;
+}
+
+/* The entry comes before the request, so that nothing can be created that is
+ * not noted. */
+static Creation *
+push_creation(uint16 target, CommandId cid, const char *username)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	char	   *copy = mp_error_text(username);
+	Creation   *creation;
+
+	if (creation_count == creation_size)
+	{
+		int			size = Max(16, 2 * creation_size);
+
+		if (creations == NULL)
+			creations = palloc(sizeof(Creation) * (Size) size);
+		else
+			creations = repalloc_huge(creations,
+									  sizeof(Creation) * (Size) size);
+		creation_size = size;
+	}
+	MemoryContextSwitchTo(old);
+	creation = &creations[creation_count++];
+	memset(creation, 0, sizeof(*creation));
+	creation->target = target;
+	creation->level = GetCurrentTransactionNestLevel();
+	creation->cid = cid;
+	creation->username = copy;
+	return creation;
+}
+
+/* The account was certainly not created. */
+static bool
+is_refusal(const MpCall *call)
+{
+	const MpProblem *problem = mp_call_problem(call);
+	const MpAnswer *its = problem->answer;
+
+	if (problem->kind == MP_PROBLEM_ERROR_BODY)
+		return true;
+	if (problem->kind != MP_PROBLEM_HTTP)
+		return false;
+	if (!its->maybe_sent)
+		return true;
+	if (its->outcome == MP_OUTCOME_REDIRECT_REFUSED ||
+		its->outcome == MP_OUTCOME_REDIRECT_LOOP)
+		return true;
+	if (its->outcome != MP_OUTCOME_STATUS)
+		return false;
+	return its->status < 500 || (its->status == 503 && its->retry_after >= 0);
+}
+
+/*
+ * The request went out and no usable answer came.  Sending it again could
+ * create a second account, so only look.
+ */
+static void
+raise_unknown(Creation *creation, const MpNewAccount *account,
+			  const char *table, TimestampTz start)
+{
+	const MpSettings *settings = mp_changeset_target(creation->target);
+	const char *title = pstrdup(mp_call_title(creation->call));
+	MemoryContext context = CurrentMemoryContext;
+	char	   *name = pstrdup(creation->username);
+	MpError		cause;
+	volatile int64 id = 0;
+	int			count = -1;
+
+	mp_error_describe(creation->call, settings, &cause);
+	mp_call_free(creation->call);
+	creation_count--;
+	PG_TRY();
+	{
+		id = find_likely(settings, account, start, &count);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+
+	ereport(ERROR,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("the outcome of %s is unknown: %s", title, cause.message),
+			 count == 1 ?
+			 errdetail("Service account " INT64_FORMAT " with the name \"%s\" has appeared: it was probably created by this statement, and its secret is lost.",
+					   id, name) :
+			 count == 0 ?
+			 errdetail("The accounts were listed: none with the name \"%s\" has appeared, so it was probably not created.",
+					   name) :
+			 count > 1 ?
+			 errdetail("%d service accounts with the name \"%s\" have appeared; one of them was probably created by this statement, and its secret is lost.",
+					   count, name) :
+			 errdetail("The accounts could not be listed, so it is not known whether one with the name \"%s\" was created.",
+					   name),
+			 count == 1 ?
+			 errhint("To remove it: DELETE FROM %s WHERE id = " INT64_FORMAT ";",
+					 table, id) :
+			 errhint("To look for it: SELECT id, username, created FROM %s WHERE username = %s;",
+					 table, quote_literal_cstr(name))));
+}
+
+/* The accounts of that name that are new; *count of them, and the last. */
+static int64
+find_likely(const MpSettings *settings, const MpNewAccount *account,
+			TimestampTz start, int *count)
+{
+	MpLookup	lookup = {.relation = MP_RELATION_ACCOUNTS};
+	MpFetch    *fetch = mp_fetch_begin(settings, &lookup,
+									   MP_FIELD_BIT(MP_FIELD_ID) |
+									   MP_FIELD_BIT(MP_FIELD_USERNAME) |
+									   MP_FIELD_BIT(MP_FIELD_NAME) |
+									   MP_FIELD_BIT(MP_FIELD_CREATED));
+	const MpRecord *record;
+	int64		id = 0;
+	int			found = 0;
+
+	while (mp_fetch_next_wait(fetch, &record))
+	{
+		if (!is_candidate(record, account, start) ||
+			is_known(settings, record->values[MP_FIELD_ID].as.integer))
+			continue;
+		id = record->values[MP_FIELD_ID].as.integer;
+		found++;
+	}
+	mp_fetch_end(fetch);
+	*count = found;
+	return id;
+}
+
+/* Of that name, and not older than the request by the API's clock. */
+static bool
+is_candidate(const MpRecord *record, const MpNewAccount *account,
+			 TimestampTz start)
+{
+	const MpValue *values = record->values;
+
+	if (account->username != NULL ?
+		!same_text(&values[MP_FIELD_USERNAME], account->username) :
+		!same_text(&values[MP_FIELD_NAME], account->name) &&
+		!same_text(&values[MP_FIELD_USERNAME], account->name))
+		return false;
+	return !values[MP_FIELD_CREATED].present ||
+		values[MP_FIELD_CREATED].as.time >=
+		start - CLOCK_SKEW * USECS_PER_SEC;
+}
+
+static bool
+is_known(const MpSettings *settings, int64 id)
+{
+	for (int i = 0; i < creation_count; i++)
+		if (creations[i].id == id &&
+			mp_changeset_target(creations[i].target)->server_id ==
+			settings->server_id)
+			return true;
+	return false;
+}
+
+static bool
+same_text(const MpValue *value, const char *text)
+{
+	return value->present && value->as.text.length == strlen(text) &&
+		memcmp(value->as.text.data, text, value->as.text.length) == 0;
+}
+
+/* ---- inside an abort ---- */
+
+/*
+ * Creates whose answer had not come when the transaction failed.  One that has
+ * not left yet is not let go.
+ */
+static void
+settle_answers(int first, TimestampTz deadline)
+{
+	for (int i = first; i < creation_count; i++)
+	{
+		if (creations[i].call != NULL &&
+			!mp_call_answer(creations[i].call)->maybe_sent)
+		{
+			mp_call_free(creations[i].call);
+			creations[i].call = NULL;
+			creations[i].username = NULL;
+		}
+	}
+	while (answers_pending(first) && !QueryCancelPending &&
+		   mp_session_wait_until(deadline))
+		continue;
+}
+
+static bool
+answers_pending(int first)
+{
+	bool		pending = false;
+
+	for (int i = first; i < creation_count; i++)
+	{
+		if (creations[i].call == NULL)
+			continue;
+		take_answer(&creations[i]);
+		pending |= creations[i].call != NULL;
+	}
+	return pending;
+}
+
+static void
+take_answer(Creation *creation)
+{
+	MpRecord	record;
+	MpCallState state;
+
+	mp_record_init(&record);
+	state = mp_call_next(creation->call, &record);
+	if (state == MP_CALL_RECORD)
+		creation->id = record.values[MP_FIELD_ID].as.integer;
+	if (state == MP_CALL_FAILED && is_refusal(creation->call))
+		creation->username = NULL;
+	mp_record_release(&record);
+	if (state == MP_CALL_WAIT)
+		return;
+	mp_call_free(creation->call);
+	creation->call = NULL;
+}
+
+static void
+start_deletions(int first)
+{
+	for (int i = first; i < creation_count; i++)
+	{
+		Creation   *creation = &creations[i];
+
+		/* an answer that never came */
+		mp_call_free(creation->call);
+		creation->call = NULL;
+		if (creation->id != 0)
+			creation->call =
+				mp_api_delete_account(mp_session_http_if_any(),
+									  mp_changeset_target(creation->target),
+									  creation->id);
+	}
+}
+
+static void
+await_deletions(int first, TimestampTz deadline)
+{
+	bool		pending = true;
+
+	while (pending)
+	{
+		pending = false;
+		for (int i = first; i < creation_count; i++)
+		{
+			MpCall	   *call = creations[i].call;
+
+			if (call == NULL)
+				continue;
+			if (mp_call_next(call, NULL) == MP_CALL_WAIT)
+				pending = true;
+			else if (mp_call_next(call, NULL) == MP_CALL_DONE ||
+					 mp_error_status(call) == 404)
+				creations[i].username = NULL;
+		}
+		if (pending && !mp_session_wait_until(deadline))
+			break;
+	}
+}
+
+/* Whatever still has its name was not seen to be gone. */
+static void
+warn_of_rest(int first)
+{
+	for (int i = first; i < creation_count; i++)
+	{
+		if (creations[i].username != NULL)
+			warn_of(&creations[i]);
+		mp_call_free(creations[i].call);
+		creations[i].call = NULL;
+	}
+}
+
+static void
+warn_of(const Creation *creation)
+{
+	const MpSettings *settings = mp_changeset_target(creation->target);
+
+	if (creation->id == 0)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("service account \"%s\" may have been created on server \"%s\" although the transaction was rolled back",
+						creation->username, settings->server_name),
+				 errdetail("The answer to its creation did not come in time."),
+				 errhint("Look for it among the service accounts of organization " INT64_FORMAT " and delete it.",
+						 settings->organization_id)));
+	else
+		ereport(WARNING,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("service account " INT64_FORMAT " (\"%s\") on server \"%s\" could not be deleted although the transaction that created it was rolled back",
+						creation->id, creation->username,
+						settings->server_name),
+				 errhint("Delete the row with id " INT64_FORMAT " from the foreign table of service accounts.",
+						 creation->id)));
+}

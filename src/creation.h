@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ *
+ * creation.h
+ *		Service accounts that this transaction has created.
+ *
+ * Creating cannot wait for COMMIT: the secret exists only in the answer.  So
+ * it happens at once, and is undone where the (sub)transaction is rolled back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_CREATION_H
+#define MP_CREATION_H
+
+#include "postgres.h"
+
+#include "api.h"
+
+/*
+ * Create an account and wait for the answer.  *record holds it, with the
+ * secret, until mp_creation_forget_answer().  `table` is the quoted name to
+ * put into hints.  Raises what error.c says of a refusal; 08006 where the
+ * outcome is unknown, after looking for the account among all.
+ *
+ * The caller must be in a transaction whose end calls the functions below.
+ */
+extern void mp_creation_create(uint16 target, CommandId cid,
+							   const MpNewAccount *account,
+							   const char *table, MpRecord *record);
+
+/* Wipe the last answer; its costs are added to *tally, which may be NULL. */
+extern void mp_creation_forget_answer(MpTally *tally);
+
+/* Was it created by a command of this transaction that is not before
+ * `curcid`?  Such a row is not seen by the command itself. */
+extern bool mp_creation_is_later(const MpSettings *settings, int64 account,
+								 CommandId curcid);
+
+/* Any created in this transaction? */
+extern bool mp_creation_any(void);
+
+/* The end of subtransactions of `level` and deeper, and of the transaction. */
+extern void mp_creation_release(int level);
+extern void mp_creation_undo(int level);
+extern void mp_creation_end(void);
+
+#endif							/* MP_CREATION_H */

@@ -1,0 +1,582 @@
+/*-------------------------------------------------------------------------
+ *
+ * flush.c
+ *		Sends what a transaction has queued, at COMMIT.
+ *
+ * The folded changes are grouped into units, one call each.  Units of a phase
+ * run at once as far as the server's window allows.  A refusal that may have a
+ * remedy waits until the calls under way have ended, then flush_settle.c looks
+ * at it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "flush_internal.h"
+#include "rectangle.h"
+
+#define REMOVALS_PER_CALL 1000
+#define NAMES_PER_CALL 10000	/* accounts and grants of one add-to-project */
+#define MAX_RUNNING 128			/* units with a call; the window is http.c's */
+
+/* Indexes into MpFlush.finals. */
+typedef struct FinalList
+{
+	int		   *finals;
+	int			count;
+} FinalList;
+
+/* The COMMIT under way; NULL: none. */
+static MpFlush *current = NULL;
+
+static MpFlush *begin_flush(void);
+static void end_flush(MpFlush *flush);
+static void free_calls(void *arg);
+static void send_phases(MpFlush *flush);
+static void plan_memberships(MpFlush *flush);
+static void plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
+						const FinalList *removes);
+static void plan_adds(MpFlush *flush, const MpUnit *like,
+					  const FinalList *adds);
+static void plan_rectangle(MpFlush *flush, const MpUnit *like,
+						   const MpCell *cells, int count);
+static void plan_removals(MpFlush *flush, const MpUnit *like,
+						  const FinalList *removes);
+static void plan_singles(MpFlush *flush, MpCallKind kind, const MpUnit *like,
+						 const FinalList *list);
+static void plan_deletions(MpFlush *flush);
+static bool is_single(const MpSettings *settings, MpRoute bulk);
+static int	compare_removals(const void *a, const void *b, void *arg);
+static void run_units(MpFlush *flush);
+static bool run_batch(MpFlush *flush);
+static int	start_units(MpFlush *flush, MpUnit **running, int count);
+static bool check_unit(MpFlush *flush, MpUnit *unit);
+static void unit_done(MpFlush *flush, MpUnit *unit);
+static void judge_failure(MpFlush *flush, MpUnit *unit);
+static void settle_refusals(MpFlush *flush, int from, int to);
+static void raise_failure(MpFlush *flush, int from, int to);
+static void rethrow_with_report(MpFlush *flush, MemoryContext context);
+
+void
+mp_flush_send(void)
+{
+	MpFlush    *flush = begin_flush();
+	MemoryContext old = MemoryContextSwitchTo(flush->context);
+
+	current = flush;
+	PG_TRY();
+	{
+		send_phases(flush);
+	}
+	PG_CATCH();
+	{
+		current = NULL;
+		rethrow_with_report(flush, old);
+	}
+	PG_END_TRY();
+	current = NULL;
+	MemoryContextSwitchTo(old);
+	end_flush(flush);
+}
+
+void
+mp_flush_abort(void)
+{
+	MpFlush    *flush = current;
+
+	current = NULL;
+	if (flush != NULL)
+		ereport(WARNING,
+				(errcode(ERRCODE_WARNING),
+				 errmsg("COMMIT was cut short while changes were being sent to Mixpanel"),
+				 errdetail("%s", mp_flush_report(flush))));
+}
+
+const MpChange *
+mp_flush_change(const MpFlush *flush, int final)
+{
+	return mp_changeset_get(flush->finals[final].change);
+}
+
+MpUnit *
+mp_flush_add_unit(MpFlush *flush, MpCallKind kind, const MpUnit *like,
+				  const int *finals, int count)
+{
+	MemoryContext old = MemoryContextSwitchTo(flush->context);
+	MpUnit	   *unit = palloc(sizeof(MpUnit));
+
+	*unit = *like;
+	unit->kind = kind;
+	unit->state = MP_UNIT_WAITING;
+	unit->call = NULL;
+	unit->count = count;
+	unit->finals = memcpy(palloc(sizeof(int) * (Size) count), finals,
+						  sizeof(int) * (Size) count);
+	if (flush->unit_count == flush->unit_size)
+	{
+		flush->unit_size = Max(64, 2 * flush->unit_size);
+		flush->units = flush->units == NULL ?
+			palloc(sizeof(MpUnit *) * (Size) flush->unit_size) :
+			repalloc_huge(flush->units,
+						  sizeof(MpUnit *) * (Size) flush->unit_size);
+	}
+	flush->units[flush->unit_count++] = unit;
+	MemoryContextSwitchTo(old);
+	return unit;
+}
+
+/*
+ * The call for some changes: all of a full rectangle for a bulk add, of any
+ * set in the order of projects for a bulk removal, else one.
+ */
+MpCall *
+mp_flush_start_call(MpFlush *flush, MpCallKind kind, uint16 target,
+					const int *finals, int count)
+{
+	const MpSettings *settings = mp_changeset_target(target);
+	MpHttp	   *http = mp_session_http();
+	const MpChange *first = mp_flush_change(flush, finals[0]);
+	MpPair	   *pairs = palloc(sizeof(MpPair) * (Size) count);
+	MpGrant    *grants = palloc(sizeof(MpGrant) * (Size) count);
+	int64	   *accounts = palloc(sizeof(int64) * (Size) count);
+	int			account_count = 0;
+	int			grant_count = 0;
+	MpCall	   *call = NULL;
+
+	/* a rectangle comes ordered by account, then by grant */
+	for (int i = 0; i < count; i++)
+	{
+		const MpChange *change = mp_flush_change(flush, finals[i]);
+
+		pairs[i].account = change->account;
+		pairs[i].project = change->project;
+		if (i == 0 || change->account != accounts[account_count - 1])
+			accounts[account_count++] = change->account;
+		if (change->account == first->account)
+		{
+			grants[grant_count].project = change->project;
+			grants[grant_count++].role = change->role;
+		}
+	}
+	if (kind == MP_CALL_DELETE_ACCOUNT)
+		call = mp_api_delete_account(http, settings, first->account);
+	else if (kind == MP_CALL_ADD_MEMBERSHIPS)
+		call = mp_api_add_memberships(http, settings, accounts,
+									  (size_t) account_count, grants,
+									  (size_t) grant_count);
+	else if (kind == MP_CALL_ADD_MEMBERSHIP)
+		call = mp_api_add_membership(http, settings, first->account, grants);
+	else if (kind == MP_CALL_REMOVE_MEMBERSHIPS)
+		call = mp_api_remove_memberships(http, settings, pairs,
+										 (size_t) count);
+	else
+		call = mp_api_remove_membership(http, settings, pairs);
+	pfree(pairs);
+	pfree(grants);
+	pfree(accounts);
+	return mp_session_started(call);
+}
+
+void
+mp_flush_set_fates(MpFlush *flush, const int *finals, int count, MpFate fate)
+{
+	for (int i = 0; i < count; i++)
+		flush->fates[finals[i]] = (uint8) fate;
+}
+
+/* Whether a call that failed, or was given up, may have been carried out. */
+bool
+mp_flush_may_be_applied(const MpCall *call)
+{
+	const MpAnswer *answer = mp_call_answer(call);
+
+	if (!answer->maybe_sent)
+		return false;
+	if (answer->outcome == MP_OUTCOME_REDIRECT_REFUSED ||
+		answer->outcome == MP_OUTCOME_REDIRECT_LOOP)
+		return false;
+	return answer->outcome != MP_OUTCOME_STATUS || answer->status >= 500;
+}
+
+static MpFlush *
+begin_flush(void)
+{
+	MemoryContext context = AllocSetContextCreate(TopTransactionContext,
+												  "mixpanel_sa_fdw commit",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MpFlush    *flush = palloc0(sizeof(MpFlush));
+
+	flush->context = context;
+	flush->callback.func = free_calls;
+	flush->callback.arg = flush;
+	MemoryContextRegisterResetCallback(context, &flush->callback);
+	flush->finals = mp_changeset_fold(&flush->final_count);
+	flush->fates = palloc_extended((Size) Max(flush->final_count, 1),
+								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	MemoryContextSwitchTo(old);
+	return flush;
+}
+
+static void
+end_flush(MpFlush *flush)
+{
+	MemoryContextDelete(flush->context);
+}
+
+/* Runs when the context goes, on ERROR as well: must not throw. */
+static void
+free_calls(void *arg)
+{
+	MpFlush    *flush = arg;
+
+	for (int i = 0; i < flush->unit_count; i++)
+		mp_call_free(flush->units[i]->call);
+	mp_call_free(flush->side_call);
+}
+
+/* Deletions come last: they take memberships along and cannot be undone. */
+static void
+send_phases(MpFlush *flush)
+{
+	plan_memberships(flush);
+	run_units(flush);
+	plan_deletions(flush);
+	run_units(flush);
+}
+
+static void
+plan_memberships(MpFlush *flush)
+{
+	Size		size = sizeof(int) * (Size) (flush->final_count + 1);
+	FinalList	adds = {palloc_extended(size, MCXT_ALLOC_HUGE), 0};
+	FinalList	removes = {palloc_extended(size, MCXT_ALLOC_HUGE), 0};
+	int			target_end = -1;
+
+	for (int i = 0; i < flush->final_count; i++)
+		target_end = Max(target_end, mp_flush_change(flush, i)->target);
+	for (int target = 0; target <= target_end; target++)
+	{
+		adds.count = removes.count = 0;
+		for (int i = 0; i < flush->final_count; i++)
+		{
+			MpChangeKind kind = flush->finals[i].kind;
+			FinalList  *list = kind == MP_CHANGE_REMOVE ? &removes : &adds;
+
+			if (mp_flush_change(flush, i)->target == target &&
+				kind != MP_CHANGE_DELETE)
+				list->finals[list->count++] = i;
+		}
+		plan_target(flush, (uint16) target, &adds, &removes);
+	}
+	pfree(adds.finals);
+	pfree(removes.finals);
+}
+
+static void
+plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
+			const FinalList *removes)
+{
+	const MpSettings *settings = mp_changeset_target(target);
+	const MpRoutes *routes = mp_session_routes(settings->server_id);
+	MpUnit		like = {.target = target};
+
+	if (is_single(settings, routes->bulk_remove))
+		plan_singles(flush, MP_CALL_REMOVE_MEMBERSHIP, &like, removes);
+	else
+		plan_removals(flush, &like, removes);
+	if (is_single(settings, routes->bulk_add))
+		plan_singles(flush, MP_CALL_ADD_MEMBERSHIP, &like, adds);
+	else
+		plan_adds(flush, &like, adds);
+}
+
+static bool
+is_single(const MpSettings *settings, MpRoute bulk)
+{
+	if (settings->membership_write == MP_MEMBERSHIP_WRITE_AUTO)
+		return bulk == MP_ROUTE_MISSING;
+	return settings->membership_write == MP_MEMBERSHIP_WRITE_SINGLE;
+}
+
+static void
+plan_adds(MpFlush *flush, const MpUnit *like, const FinalList *adds)
+{
+	int			count = adds->count;
+	MpCell	   *cells = palloc_extended(sizeof(MpCell) * (Size) (count + 1),
+										MCXT_ALLOC_HUGE);
+	int			first = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		const MpChange *change = mp_flush_change(flush, adds->finals[i]);
+
+		cells[i].account = change->account;
+		cells[i].project = change->project;
+		cells[i].role = change->role;
+		cells[i].index = adds->finals[i];
+	}
+	if (mp_rectangle_cut(cells, count) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
+	for (int i = 1; i <= count; i++)
+	{
+		if (i < count && cells[i].rectangle == cells[first].rectangle)
+			continue;
+		plan_rectangle(flush, like, &cells[first], i - first);
+		first = i;
+	}
+	pfree(cells);
+}
+
+/* A rectangle too large for one call is cut by accounts. */
+static void
+plan_rectangle(MpFlush *flush, const MpUnit *like, const MpCell *cells,
+			   int count)
+{
+	int		   *finals = palloc_extended(sizeof(int) * (Size) count,
+										 MCXT_ALLOC_HUGE);
+	int			grants = 0;
+	int			step;
+
+	for (int i = 0; i < count; i++)
+	{
+		finals[i] = cells[i].index;
+		grants += cells[i].account == cells[0].account;
+	}
+	step = grants * Max(1, NAMES_PER_CALL - grants);
+	for (int at = 0; at < count; at += step)
+		mp_flush_add_unit(flush, MP_CALL_ADD_MEMBERSHIPS, like, &finals[at],
+						  Min(step, count - at));
+	pfree(finals);
+}
+
+static void
+plan_removals(MpFlush *flush, const MpUnit *like, const FinalList *removes)
+{
+	qsort_arg(removes->finals, (size_t) removes->count, sizeof(int),
+			  compare_removals, flush);
+	for (int at = 0; at < removes->count; at += REMOVALS_PER_CALL)
+		mp_flush_add_unit(flush, MP_CALL_REMOVE_MEMBERSHIPS, like,
+						  &removes->finals[at],
+						  Min(REMOVALS_PER_CALL, removes->count - at));
+}
+
+static int
+compare_removals(const void *a, const void *b, void *arg)
+{
+	const MpChange *one = mp_flush_change(arg, *(const int *) a);
+	const MpChange *other = mp_flush_change(arg, *(const int *) b);
+
+	if (one->project != other->project)
+		return one->project < other->project ? -1 : 1;
+	return (one->account > other->account) - (one->account < other->account);
+}
+
+static void
+plan_singles(MpFlush *flush, MpCallKind kind, const MpUnit *like,
+			 const FinalList *list)
+{
+	for (int i = 0; i < list->count; i++)
+		mp_flush_add_unit(flush, kind, like, &list->finals[i], 1);
+}
+
+static void
+plan_deletions(MpFlush *flush)
+{
+	for (int i = 0; i < flush->final_count; i++)
+	{
+		MpUnit		like = {.target = mp_flush_change(flush, i)->target};
+
+		if (flush->finals[i].kind == MP_CHANGE_DELETE)
+			mp_flush_add_unit(flush, MP_CALL_DELETE_ACCOUNT, &like, &i, 1);
+	}
+}
+
+/* Until all units are done; settling a refusal may add new ones. */
+static void
+run_units(MpFlush *flush)
+{
+	while (flush->next_unit < flush->unit_count)
+	{
+		int			from = flush->next_unit;
+		bool		fine = run_batch(flush);
+
+		if (!fine)
+		{
+			raise_failure(flush, from, flush->next_unit);
+			settle_refusals(flush, from, flush->next_unit);
+		}
+	}
+}
+
+/* False as soon as a call is refused or fails; those under way are awaited. */
+static bool
+run_batch(MpFlush *flush)
+{
+	MpUnit	   *running[MAX_RUNNING];
+	int			count = 0;
+	bool		fine = true;
+
+	for (;;)
+	{
+		bool		progress = false;
+
+		if (fine)
+			count = start_units(flush, running, count);
+		if (count == 0)
+			return fine;
+		for (int i = 0; i < count; i++)
+		{
+			if (!check_unit(flush, running[i]))
+				continue;
+			progress = true;
+			fine = fine && running[i]->state == MP_UNIT_DONE;
+			running[i--] = running[--count];
+		}
+		if (!progress)
+			mp_session_wait(running[0]->call);
+	}
+}
+
+static int
+start_units(MpFlush *flush, MpUnit **running, int count)
+{
+	while (count < MAX_RUNNING && flush->next_unit < flush->unit_count)
+	{
+		MpUnit	   *unit = flush->units[flush->next_unit];
+
+		/* as far ahead as the window can use */
+		if (count >=
+			2 * mp_changeset_target(unit->target)->max_concurrency)
+			break;
+		unit->call = mp_flush_start_call(flush, unit->kind, unit->target,
+										 unit->finals, unit->count);
+		unit->state = MP_UNIT_RUNNING;
+		running[count++] = unit;
+		flush->next_unit++;
+	}
+	return count;
+}
+
+/* True if its call has ended. */
+static bool
+check_unit(MpFlush *flush, MpUnit *unit)
+{
+	switch (mp_call_next(unit->call, NULL))
+	{
+		case MP_CALL_WAIT:
+		case MP_CALL_RECORD:
+			return false;
+		case MP_CALL_DONE:
+			unit_done(flush, unit);
+			break;
+		case MP_CALL_FAILED:
+			judge_failure(flush, unit);
+			break;
+	}
+	return true;
+}
+
+/* Success also tells which calls the server has. */
+static void
+unit_done(MpFlush *flush, MpUnit *unit)
+{
+	const MpSettings *settings = mp_changeset_target(unit->target);
+	MpRoutes   *routes = mp_session_routes(settings->server_id);
+
+	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_APPLIED);
+	unit->state = MP_UNIT_DONE;
+	mp_call_free(unit->call);
+	unit->call = NULL;
+	if (unit->kind == MP_CALL_ADD_MEMBERSHIPS)
+		routes->bulk_add = MP_ROUTE_PRESENT;
+	else if (unit->kind == MP_CALL_REMOVE_MEMBERSHIPS)
+		routes->bulk_remove = MP_ROUTE_PRESENT;
+	else if (unit->kind == MP_CALL_ADD_MEMBERSHIP && unit->fallback)
+		routes->bulk_add = MP_ROUTE_MISSING;
+	else if (unit->kind == MP_CALL_REMOVE_MEMBERSHIP)
+	{
+		routes->single_remove = MP_ROUTE_PRESENT;
+		if (unit->fallback)
+			routes->bulk_remove = MP_ROUTE_MISSING;
+	}
+}
+
+static void
+judge_failure(MpFlush *flush, MpUnit *unit)
+{
+	int			status = mp_error_status(unit->call);
+
+	if (unit->kind == MP_CALL_DELETE_ACCOUNT && status == 404)
+		unit_done(flush, unit);
+	else if (unit->kind != MP_CALL_DELETE_ACCOUNT &&
+			 (status == 400 || status == 404 || status == 405 ||
+			  status == 409))
+		unit->state = MP_UNIT_REFUSED;
+	else
+	{
+		unit->state = MP_UNIT_FAILED;
+		if (mp_flush_may_be_applied(unit->call))
+			mp_flush_set_fates(flush, unit->finals, unit->count,
+							   MP_FATE_UNKNOWN);
+	}
+}
+
+static void
+settle_refusals(MpFlush *flush, int from, int to)
+{
+	for (int i = from; i < to; i++)
+	{
+		MpUnit	   *unit = flush->units[i];
+
+		if (unit->state != MP_UNIT_REFUSED)
+			continue;
+		mp_flush_settle(flush, unit);
+		mp_call_free(unit->call);
+		unit->call = NULL;
+	}
+}
+
+static void
+raise_failure(MpFlush *flush, int from, int to)
+{
+	for (int i = from; i < to; i++)
+	{
+		MpUnit	   *unit = flush->units[i];
+		MpError		error;
+
+		if (unit->state != MP_UNIT_FAILED)
+			continue;
+		mp_error_describe(unit->call, mp_changeset_target(unit->target),
+						  &error);
+		mp_flush_raise(flush, &error);
+	}
+}
+
+/*
+ * A cancelled COMMIT must say as much as a failed one.  Errors that
+ * mp_flush_raise() made have their report already.
+ */
+static void
+rethrow_with_report(MpFlush *flush, MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	if (error->detail == NULL || strstr(error->detail, "pplied: ") == NULL)
+	{
+		char	   *report = mp_flush_report(flush);
+
+		error->detail = error->detail == NULL ? report :
+			psprintf("%s\n%s", error->detail, report);
+	}
+	FlushErrorState();
+	end_flush(flush);
+	ReThrowError(error);
+}

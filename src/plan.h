@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * plan.h
+ *		Conditions -> keys, costs, paths and the plan of a scan.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_PLAN_H
+#define MP_PLAN_H
+
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+#include "nodes/pathnodes.h"
+#include "nodes/plannodes.h"
+
+#include "fetch.h"
+#include "relation.h"
+
+/*
+ * ForeignScan.fdw_private, a list indexed by this enum.  ForeignScan.fdw_exprs
+ * holds the expressions that pin keys; the three int lists run parallel to it.
+ */
+enum MpScanPrivate
+{
+	MP_SCAN_FIELDS,				/* IntList: MpField that is pinned */
+	MP_SCAN_ARRAYS,				/* IntList: the expression is an array */
+	MP_SCAN_GROUPS,				/* IntList: expressions of one group are
+								 * alternatives, groups are restrictions */
+	MP_SCAN_WANTED,				/* Integer: set of MP_FIELD_BIT to decode */
+	MP_SCAN_TARGET,				/* Integer: MpScanTarget */
+	MP_SCAN_TUPLES,				/* Integer: rows the whole table is thought to
+								 * have */
+};
+
+/* What the scan's rows are for. */
+typedef enum MpScanTarget
+{
+	MP_SCAN_FOR_SELECT,
+	MP_SCAN_FOR_DELETE,
+	MP_SCAN_FOR_UPDATE,
+} MpScanTarget;
+
+extern void mixpanelGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
+									  Oid foreigntableid);
+extern void mixpanelGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel,
+									Oid foreigntableid);
+extern ForeignScan *mixpanelGetForeignPlan(PlannerInfo *root,
+										   RelOptInfo *baserel,
+										   Oid foreigntableid,
+										   ForeignPath *best_path,
+										   List *tlist, List *scan_clauses,
+										   Plan *outer_plan);
+
+/*
+ * Are `count` accounts got sooner by one list of about `tuples` than one by
+ * one?  The same rule for estimates and at run time.
+ */
+extern bool mp_plan_prefers_list(const MpSettings *settings, double count,
+								 double tuples);
+
+#endif							/* MP_PLAN_H */

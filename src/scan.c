@@ -1,0 +1,260 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.c
+ *		The executor's scan: begin, iterate, rescan, end.
+ *
+ * Rows come from a fetch; what this transaction has queued is laid over them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "option.h"
+#include "plan.h"
+#include "scan.h"
+#include "session.h"
+
+static void read_private(MpScan *scan, ForeignScan *plan);
+static void begin_lookup(ForeignScanState *node);
+static MpFetchState next_row(ForeignScanState *node);
+static MpFetchState next_base_row(ForeignScanState *node);
+static bool fill_row(ForeignScanState *node, const MpRecord *record);
+static bool fill_membership(MpScan *scan, const MpRecord *record,
+							TupleTableSlot *slot);
+static void note_own_account(MpScan *scan, const MpRecord *record);
+static bool fill_added(MpScan *scan, TupleTableSlot *slot);
+static void set_role(MpRecord *record, const char *role);
+
+void
+mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	Relation	rel = node->ss.ss_currentRelation;
+	MpScan	   *scan = palloc0(sizeof(MpScan));
+
+	node->fdw_state = scan;
+	read_private(scan, plan);
+	scan->table = mp_relation_open(rel);
+	scan->key_exprs = plan->fdw_exprs;
+	scan->key_states = ExecInitExprList(plan->fdw_exprs, (PlanState *) node);
+	scan->lookup_context = AllocSetContextCreate(CurrentMemoryContext,
+												 "mixpanel_sa_fdw lookup",
+												 ALLOCSET_SMALL_SIZES);
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+		scan->settings = mp_option_resolve_public(RelationGetRelid(rel),
+												  InvalidOid);
+	else
+		scan->settings = mp_option_resolve(RelationGetRelid(rel), InvalidOid,
+										   MP_SCAN_USER(node));
+}
+
+TupleTableSlot *
+mixpanelIterateForeignScan(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	for (;;)
+	{
+		switch (next_row(node))
+		{
+			case MP_FETCH_ROW:
+				return slot;
+			case MP_FETCH_DONE:
+				return ExecClearTuple(slot);
+			case MP_FETCH_WAIT:
+				mp_fetch_wait(scan->fetch);
+				break;
+		}
+	}
+}
+
+/* Parameters may have changed: the keys' values are taken anew. */
+void
+mixpanelReScanForeignScan(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	if (scan->fetch != NULL)
+		mp_fetch_add_tally(scan->fetch, &scan->tally);
+	scan->fetch = NULL;
+	scan->overlay = NULL;
+	scan->begun = false;
+	scan->base_done = false;
+	MemoryContextReset(scan->lookup_context);
+}
+
+void
+mixpanelEndForeignScan(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	if (scan != NULL && scan->lookup_context != NULL)
+		MemoryContextReset(scan->lookup_context);
+}
+
+void
+mp_scan_tally(const MpScan *scan, MpTally *tally)
+{
+	*tally = scan->tally;
+	if (scan->fetch != NULL)
+		mp_fetch_add_tally(scan->fetch, tally);
+}
+
+static void
+read_private(MpScan *scan, ForeignScan *plan)
+{
+	List	   *private = plan->fdw_private;
+
+	scan->fields = list_nth(private, MP_SCAN_FIELDS);
+	scan->arrays = list_nth(private, MP_SCAN_ARRAYS);
+	scan->groups = list_nth(private, MP_SCAN_GROUPS);
+	scan->wanted = (uint32) intVal(list_nth(private, MP_SCAN_WANTED));
+	scan->target = intVal(list_nth(private, MP_SCAN_TARGET));
+	scan->tuples = intVal(list_nth(private, MP_SCAN_TUPLES));
+}
+
+static void
+begin_lookup(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+	MemoryContext old = MemoryContextSwitchTo(scan->lookup_context);
+
+	mp_scan_make_lookup(node, &scan->lookup, false);
+	scan->overlay = mp_overlay_begin(scan->settings,
+									 node->ss.ps.state->es_snapshot->curcid);
+	scan->fetch = mp_fetch_begin(scan->settings, &scan->lookup, scan->wanted);
+	scan->begun = true;
+	MemoryContextSwitchTo(old);
+}
+
+/* The next row into the scan's slot. */
+static MpFetchState
+next_row(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	if (!scan->begun)
+		begin_lookup(node);
+	if (!scan->base_done)
+	{
+		MpFetchState state = next_base_row(node);
+
+		if (state != MP_FETCH_DONE)
+			return state;
+		scan->base_done = true;
+	}
+	if (scan->overlay != NULL && !scan->lookup.nothing &&
+		scan->lookup.relation == MP_RELATION_MEMBERSHIPS &&
+		fill_added(scan, node->ss.ss_ScanTupleSlot))
+		return MP_FETCH_ROW;
+	return MP_FETCH_DONE;
+}
+
+static MpFetchState
+next_base_row(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	for (;;)
+	{
+		const MpRecord *record;
+		MpFetchState state = mp_fetch_next(scan->fetch, &record);
+
+		if (state != MP_FETCH_ROW || fill_row(node, record))
+			return state;
+	}
+}
+
+/* False where this transaction has hidden the row. */
+static bool
+fill_row(ForeignScanState *node, const MpRecord *record)
+{
+	MpScan	   *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	int64		account = record->values[MP_FIELD_ID].as.integer;
+
+	if (scan->lookup.relation == MP_RELATION_MEMBERSHIPS)
+		return fill_membership(scan, record, slot);
+	if (scan->target == MP_SCAN_FOR_DELETE)
+		note_own_account(scan, record);
+	if (scan->overlay != NULL &&
+		mp_overlay_account(scan->overlay, account) == MP_SIGHT_HIDDEN)
+		return false;
+	mp_relation_fill(scan->table, scan->wanted, record, slot);
+	return true;
+}
+
+static bool
+fill_membership(MpScan *scan, const MpRecord *record, TupleTableSlot *slot)
+{
+	int64		account = record->values[MP_FIELD_ID].as.integer;
+	int64		project = record->values[MP_FIELD_PROJECT_ID].as.integer;
+	const char *role = NULL;
+	MpSight		sight = MP_SIGHT_AS_IS;
+
+	if (scan->overlay != NULL)
+		sight = mp_overlay_membership(scan->overlay, account, project, &role);
+	if (sight == MP_SIGHT_HIDDEN)
+		return false;
+	if (sight == MP_SIGHT_ROLE)
+	{
+		MpRecord	changed = *record;
+
+		set_role(&changed, role);
+		mp_relation_fill(scan->table, scan->wanted, &changed, slot);
+	}
+	else
+		mp_relation_fill(scan->table, scan->wanted, record, slot);
+	return true;
+}
+
+/* Its deletion will be refused. */
+static void
+note_own_account(MpScan *scan, const MpRecord *record)
+{
+	const MpValue *username = &record->values[MP_FIELD_USERNAME];
+	const char *own = scan->settings->username;
+	MpRoutes   *routes;
+
+	if (!username->present || own == NULL ||
+		username->as.text.length != strlen(own) ||
+		memcmp(username->as.text.data, own, username->as.text.length) != 0)
+		return;
+	routes = mp_session_routes(scan->settings->server_id);
+	routes->own_account = record->values[MP_FIELD_ID].as.integer;
+	routes->own_user = scan->settings->user_id;
+}
+
+static bool
+fill_added(MpScan *scan, TupleTableSlot *slot)
+{
+	MpAdded		added;
+	MpRecord	record = {0};
+
+	if (!mp_overlay_next_added(scan->overlay, &scan->lookup, &added))
+		return false;
+	record.values[MP_FIELD_ID].present = true;
+	record.values[MP_FIELD_ID].as.integer = added.account;
+	record.values[MP_FIELD_PROJECT_ID].present = true;
+	record.values[MP_FIELD_PROJECT_ID].as.integer = added.project;
+	record.values[MP_FIELD_ORGANIZATION_ID].present = true;
+	record.values[MP_FIELD_ORGANIZATION_ID].as.integer =
+		scan->settings->organization_id;
+	set_role(&record, added.role);
+	mp_relation_fill(scan->table, scan->wanted, &record, slot);
+	return true;
+}
+
+static void
+set_role(MpRecord *record, const char *role)
+{
+	record->values[MP_FIELD_ROLE].present = true;
+	record->values[MP_FIELD_ROLE].as.text.data = role;
+	record->values[MP_FIELD_ROLE].as.text.length = strlen(role);
+}
