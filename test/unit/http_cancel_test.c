@@ -275,11 +275,7 @@ test_paused(void)
 	client_begin();
 	mp_http_keep_reports(http, true);
 	before = count_descriptors();
-	server_push(server, (Reply)
-				{
-					.bytes = "HTTP/1.1 200 OK\r\n\r\n",
-					.filler = (size_t) 1 << 30
-				});
+	client_reply_long("HTTP/1.1 200 OK\r\n\r\n", (size_t) 1 << 30, REPLY_KEEP);
 	request = client_stream("/");
 	for (i = 0; i < 100 && mp_http_peek(request, &bytes) <= 32768; i++)
 		client_step(10);
@@ -290,11 +286,7 @@ test_paused(void)
 	ok(mp_http_next_report(http, &report) && report.status == 200 &&
 	   report.bytes_received > 32768, "is reported");
 
-	server_push(server, (Reply)
-				{
-					.bytes = "HTTP/1.1 200 OK\r\n\r\n",
-					.filler = (size_t) 1 << 30
-				});
+	client_reply_long("HTTP/1.1 200 OK\r\n\r\n", (size_t) 1 << 30, REPLY_KEEP);
 	request = client_stream("/");
 	for (i = 0; i < 100 && mp_http_peek(request, &bytes) <= 32768; i++)
 		client_step(10);

@@ -129,6 +129,22 @@ client_reply(const char *bytes, ReplyEnd end)
 	server_push(server, reply);
 }
 
+void
+client_reply_long(const char *bytes, size_t filler, ReplyEnd end)
+{
+	Reply		reply = {.bytes = bytes,.filler = filler,.end = end};
+
+	server_push(server, reply);
+}
+
+void
+client_reply_always(const char *bytes, ReplyEnd end)
+{
+	Reply		reply = {.bytes = bytes,.end = end};
+
+	server_default(server, reply);
+}
+
 double
 client_ms(void)
 {

@@ -19,7 +19,7 @@
 extern MpHttp *http;
 extern Server *server;
 extern MpSettings settings;		/* of that server; short waits */
-extern int	client_runs;		/* calls of mp_http_run() since the beginning */
+extern int	client_runs;		/* calls of mp_http_run() in this test */
 
 /* A pool and a server, anew for each test. */
 extern void client_begin(void);
@@ -37,8 +37,12 @@ extern MpOutcome client_finish(MpRequest *request);
 /* Start, finish and free one; the outcome. */
 extern MpOutcome client_do(MpMethod method, const char *path);
 
-/* A reply of these bytes, which then ends so. */
+/* The next reply: these bytes, then so many of 'x', then this. */
 extern void client_reply(const char *bytes, ReplyEnd end);
+extern void client_reply_long(const char *bytes, size_t filler, ReplyEnd end);
+
+/* The reply when there is no other. */
+extern void client_reply_always(const char *bytes, ReplyEnd end);
 
 extern double client_ms(void);	/* a clock */
 

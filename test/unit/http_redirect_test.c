@@ -102,10 +102,7 @@ test_loop(void)
 	MpRequest  *request;
 
 	client_begin();
-	server_default(server, (Reply)
-				   {
-					   .bytes = EMPTY_WITH("302 Again", "Location: ?a=1")
-				   });
+	client_reply_always(EMPTY_WITH("302 Again", "Location: ?a=1"), REPLY_KEEP);
 	request = client_start(MP_METHOD_GET, "/x");
 	is_int(client_finish(request), MP_OUTCOME_REDIRECT_LOOP, "a loop");
 	is_int(server_requests(server), 1 + MP_HTTP_REDIRECTS, "requests");
@@ -115,16 +112,10 @@ test_loop(void)
 	   "the target without its query");
 	mp_http_free(request);
 
-	server_default(server, (Reply)
-				   {
-					   .bytes = EMPTY("302 Nowhere")
-				   });
+	client_reply_always(EMPTY("302 Nowhere"), REPLY_KEEP);
 	is_int(client_do(MP_METHOD_GET, "/x"), MP_OUTCOME_REDIRECT_LOOP,
 		   "no target");
-	server_default(server, (Reply)
-				   {
-					   .bytes = EMPTY_WITH("302 Bad", "Location: http://[/")
-				   });
+	client_reply_always(EMPTY_WITH("302 Bad", "Location: http://[/"), REPLY_KEEP);
 	is_int(client_do(MP_METHOD_GET, "/x"), MP_OUTCOME_REDIRECT_LOOP,
 		   "an impossible target");
 	client_end();

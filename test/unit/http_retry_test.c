@@ -92,7 +92,7 @@ static const Case cases[] = {
 		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
 	REPLY_RESET, MP_OUTCOME_LOST, 200, 3, 1},
 	{"chunks whole", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"2\r\n{}\r\n0\r\n\r\n", REPLY_KEEP, MP_OUTCOME_OK, 200, 1, 1},
+	"2\r\n{}\r\n0\r\n\r\n", REPLY_KEEP, MP_OUTCOME_OK, 200, 1, 1},
 	{"chunks without an end",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
 	REPLY_CLOSE, MP_OUTCOME_LOST, 200, 3, 1},
@@ -263,11 +263,7 @@ test_no_tls(void)
 	MpRequest  *request;
 
 	client_begin();
-	server_default(server, (Reply)
-				   {
-					   .bytes = "HTTP/1.1 400 Bad\r\n\r\n",.early = true,
-					   .end = REPLY_CLOSE
-				   });
+	client_reply_always("HTTP/1.1 400 Bad\r\n\r\n", REPLY_CLOSE);
 	snprintf(base_url, sizeof(base_url), "https://127.0.0.1:%d",
 			 server_port(server));
 	settings.base_url = base_url;
@@ -298,6 +294,7 @@ test_refused(void)
 static void
 test_reused(void)
 {
+	Reply		early_reset = {.early = true,.end = REPLY_RESET};
 	MpRequest  *request;
 
 	client_begin();
@@ -316,10 +313,7 @@ test_reused(void)
 	is_int(client_do(MP_METHOD_POST, "/"), MP_OUTCOME_LOST,
 		   "a POST whose connection is reset");
 	is_int(server_requests(server), 4, "came once");
-	server_push(server, (Reply)
-				{
-					.early = true,.end = REPLY_RESET
-				});
+	server_push(server, early_reset);
 	is_int(client_do(MP_METHOD_POST, "/"), MP_OUTCOME_LOST,
 		   "a POST whose connection is reset while it is sent");
 	is_int(server_requests(server), 5, "came once");
@@ -344,10 +338,7 @@ test_silence(void)
 		client_begin();
 		settings.request_timeout = 60;
 		settings.max_retries = 2;
-		server_default(server, (Reply)
-					   {
-						   .bytes = replies[i / 2],.end = REPLY_HANG
-					   });
+		client_reply_always(replies[i / 2], REPLY_HANG);
 		began = client_ms();
 		request = client_start(methods[i % 2], "/");
 		client_finish(request);
@@ -366,15 +357,13 @@ test_silence(void)
 static void
 test_drip(void)
 {
+	Reply		drip = {.bytes = EMPTY("200 OK"),.drip = 10};
 	double		began = client_ms();
 
 	client_begin();
 	settings.request_timeout = 150;
 	settings.max_retries = 0;
-	server_push(server, (Reply)
-				{
-					.bytes = EMPTY("200 OK"),.drip = 10
-				});
+	server_push(server, drip);
 	is_int(client_do(MP_METHOD_GET, "/"), MP_OUTCOME_OK,
 		   "a byte now and then is no silence");
 	ok(client_ms() - began > 300, "although it took %d ms",

@@ -102,20 +102,14 @@ test_answers(void)
 	client_begin();
 	for (i = 0; i < 2; i++)
 		client_reply(others[i], REPLY_KEEP);
-	server_push(server, (Reply)
-				{
-					.bytes = head,.filler = 100000 - 26
-				});
+	client_reply_long(head, 100000 - 26, REPLY_KEEP);
 	request = start("/x", false);
 	client_finish(request);
 	is_int(server_requests(server), 3, "retry, redirect, a long answer");
 	is_int(mp_http_peek(request, &bytes), 100000, "its body");
 	free_watched(request);
 
-	server_push(server, (Reply)
-				{
-					.bytes = head,.end = REPLY_HANG
-				});
+	client_reply(head, REPLY_HANG);
 	request = start("/x", true);
 	while (mp_http_peek(request, &bytes) == 0)
 		client_step(100);
@@ -140,14 +134,8 @@ test_run(void)
 	};
 
 	client_begin();
-	server_push(server, (Reply)
-				{
-					.bytes = head,.filler = 200000,.end = REPLY_CLOSE
-				});
-	server_push(server, (Reply)
-				{
-					.bytes = head,.filler = 300000 - 26
-				});
+	client_reply_long(head, 200000, REPLY_CLOSE);
+	client_reply_long(head, 300000 - 26, REPLY_KEEP);
 	watching = true;
 	settings.proxy = NULL;
 	request = mp_http_start(http, &spec);

@@ -35,7 +35,7 @@ typedef struct Connection
 	Server	   *server;
 	int			fd;
 	pthread_t	thread;
-	char	   *request;		/* what was read of it, MAX_REQUEST + 1 bytes */
+	char	   *request;		/* so far; MAX_REQUEST + 1 bytes */
 	size_t		length;
 } Connection;
 
@@ -43,7 +43,7 @@ struct Server
 {
 	int			listener;
 	int			port;
-	int			stop[2];		/* readable at the end */
+	int			stop[2];		/* a pipe */
 	pthread_t	acceptor;
 
 	pthread_mutex_t lock;		/* of all below */

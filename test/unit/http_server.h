@@ -57,7 +57,7 @@ extern void server_refuse(Server *server, int n);
 /* Reset a connection when a further request begins to arrive on it. */
 extern void server_reset_reused(Server *server, bool reset);
 
-/* Wait, at most 10 s, until so many requests have come; false: they have not. */
+/* Wait, at most 10 s, until so many requests have come; false: too few. */
 extern bool server_await(Server *server, int requests);
 
 /* Wait, at most 10 s, until no connection is open. */

@@ -42,15 +42,6 @@ drain(MpRequest *request, size_t part, size_t *most)
 }
 
 static void
-stream_reply(const char *head, size_t filler)
-{
-	server_push(server, (Reply)
-				{
-					.bytes = head,.filler = filler,.end = REPLY_KEEP
-				});
-}
-
-static void
 test_backpressure(void)
 {
 	static const char head[] =
@@ -63,7 +54,7 @@ test_backpressure(void)
 
 	client_begin();
 	settings.request_timeout = 100;
-	stream_reply(head, 50 * MEGABYTE);
+	client_reply_long(head, 50 * MEGABYTE, REPLY_KEEP);
 	request = client_stream("/list");
 	while (mp_http_peek(request, &bytes) < MP_HTTP_BACKLOG / 2)
 		client_step(100);
@@ -100,8 +91,8 @@ test_speed(void)
 	double		began;
 
 	client_begin();
-	stream_reply("HTTP/1.1 200 OK\r\nContent-Length: 209715200\r\n\r\n",
-				 200 * MEGABYTE);
+	client_reply_long("HTTP/1.1 200 OK\r\nContent-Length: 209715200\r\n\r\n",
+					  200 * MEGABYTE, REPLY_KEEP);
 	began = client_ms();
 	request = client_stream("/list");
 	is_int(drain(request, MEGABYTE, &most), 200 * MEGABYTE, "200 MB");
@@ -121,8 +112,8 @@ test_nested(void)
 
 	client_begin();
 	settings.max_concurrency = 1;
-	stream_reply("HTTP/1.1 200 OK\r\nContent-Length: 5242880\r\n\r\n",
-				 5 * MEGABYTE);
+	client_reply_long("HTTP/1.1 200 OK\r\nContent-Length: 5242880\r\n\r\n",
+					  5 * MEGABYTE, REPLY_KEEP);
 	outer = client_stream("/list");
 	while (mp_http_peek(outer, &bytes) < MP_HTTP_BACKLOG / 2)
 		client_step(100);
@@ -141,20 +132,15 @@ test_restart(void)
 {
 	static const char head[] =
 		"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	Reply		held = {.bytes = head,.filler = 100000,.hold = true};
 	MpRequest  *request;
 	const char *bytes;
 	size_t		most;
 
 	client_begin();
-	server_push(server, (Reply)
-				{
-					.bytes = head,.filler = 10000,.end = REPLY_CLOSE
-				});
+	client_reply_long(head, 10000, REPLY_CLOSE);
 	client_reply(head, REPLY_CLOSE);
-	server_push(server, (Reply)
-				{
-					.bytes = head,.filler = 100000,.hold = true
-				});
+	server_push(server, held);
 	request = client_stream("/list");
 	while (server_requests(server) < 3)
 		client_step(10);
@@ -178,17 +164,10 @@ test_hidden(void)
 
 	client_begin();
 	settings.max_retries = 1;
-	server_push(server, (Reply)
-				{
-					.bytes = "HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\n",
-					.filler = 50,.end = REPLY_HANG
-				});
-	server_push(server, (Reply)
-				{
-					.bytes = "HTTP/1.1 500 No\r\nContent-Length: 200000\r\n"
-						"\r\n",
-					.filler = 200000
-				});
+	client_reply_long("HTTP/1.1 500 No\r\nContent-Length: 99\r\n\r\n",
+					  50, REPLY_HANG);
+	client_reply_long("HTTP/1.1 500 No\r\nContent-Length: 200000\r\n\r\n",
+					  200000, REPLY_KEEP);
 	settings.request_timeout = 60;
 	request = client_stream("/list");
 	while (server_requests(server) < 2)
@@ -217,12 +196,12 @@ test_body_limit(void)
 	const char *bytes;
 
 	client_begin();
-	stream_reply(at_limit, MP_HTTP_BODY_LIMIT);
+	client_reply_long(at_limit, MP_HTTP_BODY_LIMIT, REPLY_KEEP);
 	request = client_start(MP_METHOD_GET, "/");
 	is_int(client_finish(request), MP_OUTCOME_OK, "a body at the limit");
 	is_int(mp_http_peek(request, &bytes), MP_HTTP_BODY_LIMIT, "kept whole");
 	mp_http_free(request);
-	stream_reply(above, MP_HTTP_BODY_LIMIT + 1);
+	client_reply_long(above, MP_HTTP_BODY_LIMIT + 1, REPLY_KEEP);
 	request = client_start(MP_METHOD_GET, "/");
 	is_int(client_finish(request), MP_OUTCOME_TOO_LARGE, "a byte more");
 	ok(strstr(mp_http_answer(request)->detail, "body") != NULL,
