@@ -71,6 +71,7 @@ start_over(SimWorld *world)
 {
 	sim_state_free(world->state);
 	world->state = sim_seed_state(&world->config);
+	world->seedings++;
 	sim_fault_clear(&world->faults);
 	sim_journal_clear(&world->journal);
 }

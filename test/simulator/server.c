@@ -228,11 +228,36 @@ apply_fault(SimAnswer *answer, const SimFault *fault)
 	json_object_update(answer->headers, replaced->headers);
 }
 
+/* Whatever waits, for a delay or for its client to go, is dropped. */
+static void
+drop_waiting(void)
+{
+	for (SimRequest *request = requests; request; request = request->next)
+	{
+		if (!request->suspended)
+			continue;
+		request->state = SIM_REQUEST_DROPPED;
+		sim_timer_stop(&request->timer);
+		sim_request_wake(request);
+	}
+}
+
+/* A delayed write of one test must not reach the state of the next. */
+static void
+process_control(SimRequest *request)
+{
+	unsigned	seedings = world->seedings;
+
+	sim_control_answer(&request->call, &request->answer);
+	if (world->seedings != seedings)
+		drop_waiting();
+}
+
 static enum MHD_Result
 process(SimRequest *request)
 {
 	if (request->is_control)
-		sim_control_answer(&request->call, &request->answer);
+		process_control(request);
 	else if (request->fault == NULL || !is_unprocessed(request->fault))
 		sim_api_answer(&request->call, &request->answer);
 	note_outcome(request);
@@ -363,12 +388,7 @@ sim_server_wait(void)
 void
 sim_server_stop(void)
 {
-	for (SimRequest *request = requests; request; request = request->next)
-	{
-		request->state = SIM_REQUEST_DROPPED;
-		sim_timer_stop(&request->timer);
-		sim_request_wake(request);
-	}
+	drop_waiting();
 	MHD_run(daemon_handle);
 	sim_loop_remove(&daemon_watch);
 	MHD_stop_daemon(daemon_handle);

@@ -20,6 +20,7 @@ typedef struct SimWorld
 	SimState   *state;
 	SimFaultList faults;
 	SimJournal	journal;
+	unsigned	seedings;		/* how often there was a new seed */
 } SimWorld;
 
 #endif							/* SIM_WORLD_H */

@@ -194,10 +194,18 @@ subtest 'faults: hanging' => sub {
 	syswrite $socket, $sim->request_text('GET', $org);
 	ok($sim->wait_for_in_flight(1), 'one is in flight');
 	$sim->reset;
-	is($sim->counts->{in_flight}, 1, 'even after a reset');
-	close $socket;
-	ok($sim->wait_for_in_flight(0), 'until it goes');
+	is((MixpanelSimulator::read_all($socket))[1], 'eof', 'reset drops it');
+	ok($sim->wait_for_in_flight(0), 'none is in flight');
 	is_deeply($sim->log, [], 'an old request is not in the new log');
+
+	$sim->fault(delay_ms => 60000, method => 'DELETE');
+	$socket = $sim->open_socket;
+	syswrite $socket, $sim->request_text('DELETE', "$org/2");
+	ok($sim->wait_for_in_flight(1), 'a write is delayed');
+	$sim->reset;
+	is((MixpanelSimulator::read_all($socket))[1],
+		'eof', 'reset drops it, too');
+	is(status_of('GET', "$org/2"), 200, 'and it is not carried out');
 };
 
 subtest 'many connections and latency' => sub {
