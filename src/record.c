@@ -390,22 +390,25 @@ convert_integer(const MpJsonValue *value, int64_t lowest, int64_t *integer)
 	const char *at = value->text.data;
 	const char *end = at + value->text.length;
 	bool		negative = value->kind == MP_JSON_NUMBER && *at == '-';
-	uint64_t	number = 0;
+	bool		too_large = false;
+	int64_t		number = 0;
 
 	if (value->kind != MP_JSON_NUMBER)
 		return "is not an integer";
 	for (at += negative; at < end; at++)
 	{
-		if (*at < '0' || *at > '9')
+		int			digit = *at - '0';
+
+		if (digit < 0 || digit > 9)
 			return "is not an integer";
-		number = number * 10 + (uint64_t) (*at - '0');
-		if (number > INT64_MAX)
-			number = UINT64_MAX / 10;	/* stays too large, cannot wrap */
+		if (number > (INT64_MAX - digit) / 10)
+			too_large = true;
+		else
+			number = number * 10 + digit;
 	}
-	if (number > INT64_MAX || (negative && number > 0) ||
-		(int64_t) number < lowest)
+	if (too_large || (negative && number > 0) || number < lowest)
 		return "is out of range";
-	*integer = (int64_t) number;
+	*integer = number;
 	return NULL;
 }
 
