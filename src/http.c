@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,6 +28,7 @@
 
 #define EVENTS_AT_ONCE	64
 #define MAX_ROUNDS		32		/* of one mp_http_run() */
+#define CONNECT_GRACE	100		/* ms, so that libcurl tells the reason */
 
 static bool initialise_curl(void);
 static bool open_pool(MpHttp *http);
@@ -50,7 +50,7 @@ static bool fill_windows(MpHttp *http);
 static void begin_attempt(MpRequest *request);
 static void relieve(MpHttp *http, const MpHttpServer *server);
 static void resume_paused(MpHttp *http);
-static int64_t idle_deadline(const MpRequest *request);
+static int64_t deadline_of(const MpRequest *request);
 static int64_t lanes_due(const MpHttp *http, int64_t now);
 static void arm_timer(MpHttp *http);
 static void set_timer(MpHttp *http, int64_t due);
@@ -322,7 +322,7 @@ end_finished(MpHttp *http)
 	}
 }
 
-/* Count bytes; end what has received none for longer than request_timeout. */
+/* Count bytes; end what has had no connection, or no byte, for too long. */
 static void
 end_silent(MpHttp *http)
 {
@@ -334,25 +334,28 @@ end_silent(MpHttp *http)
 	{
 		next = request->next;
 		mp_http_transfer_account(request);
-		if (idle_deadline(request) > now)
+		if (deadline_of(request) > now)
 			continue;
-		snprintf(request->transfer.error, sizeof(request->transfer.error),
-				 "no byte was received for %d ms", request->request_timeout);
+		mp_http_transfer_time_out(request);
 		end_attempt(request, CURLE_OPERATION_TIMEDOUT);
 	}
 }
 
 /*
- * Until it is connected, libcurl watches connect_timeout; while it is paused,
- * nobody waits for a byte.
+ * libcurl watches connect_timeout, but not for a request that waits to see
+ * whether another one's connection will carry it.  Once it is sent, a byte has
+ * to come now and then; while it is paused, nobody waits for one.
  */
 static int64_t
-idle_deadline(const MpRequest *request)
+deadline_of(const MpRequest *request)
 {
 	const MpHttpTransfer *transfer = &request->transfer;
 
-	if (!transfer->sent || transfer->paused)
+	if (transfer->paused)
 		return MP_HTTP_NEVER;
+	if (!transfer->sent)
+		return transfer->began / 1000 + request->connect_timeout +
+			CONNECT_GRACE;
 	return transfer->last_byte + request->request_timeout;
 }
 
@@ -606,8 +609,8 @@ arm_timer(MpHttp *http)
 	{
 		if (request->transfer.resume)
 			due = 0;
-		else if (idle_deadline(request) < due)
-			due = idle_deadline(request);
+		else if (deadline_of(request) < due)
+			due = deadline_of(request);
 	}
 	for (request = http->backing_off.first; request; request = request->next)
 	{

@@ -211,6 +211,9 @@ extern bool mp_http_transfer_begin(MpRequest *request);
  */
 extern MpOutcome mp_http_transfer_end(MpRequest *request, CURLcode code);
 
+/* Note that its end will be a timeout. */
+extern void mp_http_transfer_time_out(MpRequest *request);
+
 /* Take it off the wire, whatever it is doing.  Does not block. */
 extern void mp_http_transfer_cancel(MpRequest *request);
 

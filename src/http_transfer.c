@@ -9,6 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -129,6 +130,19 @@ mp_http_transfer_account(MpRequest *request)
 						  connections - transfer->counted_connections);
 	transfer->counted_bytes = bytes;
 	transfer->counted_connections = connections;
+}
+
+void
+mp_http_transfer_time_out(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	if (transfer->sent)
+		snprintf(transfer->error, sizeof(transfer->error),
+				 "no byte was received for %d ms", request->request_timeout);
+	else
+		snprintf(transfer->error, sizeof(transfer->error),
+				 "no connection within %d ms", request->connect_timeout);
 }
 
 /*

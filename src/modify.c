@@ -111,7 +111,8 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 		modify->project_junk = ExecFindJunkAttributeInTlist(tlist,
 															PROJECT_JUNK);
 		modify->row_junk = ExecFindJunkAttributeInTlist(tlist, ROW_JUNK);
-		modify->returning = rinfo->ri_projectReturning != NULL;
+		modify->returning =
+			((ModifyTable *) mtstate->ps.plan)->returningLists != NIL;
 	}
 }
 

@@ -389,6 +389,30 @@ test_away(void)
 	client_end();
 }
 
+/* All wait for the first one's connection, and give up with it. */
+static void
+check_fan_out(int port)
+{
+	MpRequest  *requests[8];
+	char		base_url[64];
+	double		began = client_ms();
+	int			i;
+
+	snprintf(base_url, sizeof(base_url), "https://127.0.0.1:%d", port);
+	settings.base_url = base_url;
+	settings.max_retries = 0;
+	for (i = 0; i < 8; i++)
+		requests[i] = client_start(MP_METHOD_GET, "/");
+	for (i = 0; i < 8; i++)
+	{
+		is_int(client_finish(requests[i]), MP_OUTCOME_UNREACHABLE,
+			   "waiting for a connection");
+		mp_http_free(requests[i]);
+	}
+	ok(client_ms() - began < 300, "it took %d ms",
+	   (int) (client_ms() - began));
+}
+
 /* A listener whose queue is full answers no attempt to connect. */
 static void
 test_connect_timeout(void)
@@ -424,6 +448,7 @@ test_connect_timeout(void)
 	is_int(mp_http_answer(request)->attempts, 2, "tried again");
 	ok(!mp_http_answer(request)->maybe_sent, "not sent");
 	mp_http_free(request);
+	check_fan_out(ntohs(address.sin_port));
 	client_end();
 	for (i = 0; i < 8; i++)
 		close(fillers[i]);
