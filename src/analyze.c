@@ -35,9 +35,9 @@ typedef struct Sample
 	ReservoirStateData state;
 } Sample;
 
-static int	acquire_rows(Relation relation, int elevel, HeapTuple *rows,
-						 int targrows, double *totalrows,
-						 double *totaldeadrows);
+static int	mixpanelAcquireSampleRows(Relation relation, int elevel, HeapTuple *rows,
+									  int targrows, double *totalrows,
+									  double *totaldeadrows);
 static int	choose_place(Sample *sample);
 
 bool
@@ -46,14 +46,14 @@ mixpanelAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *func,
 {
 	double		rows = Max(relation->rd_rel->reltuples, 1000);
 
-	*func = acquire_rows;
+	*func = mixpanelAcquireSampleRows;
 	*totalpages = (BlockNumber) ceil(rows * ROW_BYTES / BLCKSZ);
 	return true;
 }
 
 static int
-acquire_rows(Relation relation, int elevel, HeapTuple *rows, int targrows,
-			 double *totalrows, double *totaldeadrows)
+mixpanelAcquireSampleRows(Relation relation, int elevel, HeapTuple *rows, int targrows,
+						  double *totalrows, double *totaldeadrows)
 {
 	Sample		sample = {.rows = rows,.target = targrows,.to_skip = -1};
 	MpTable    *table = mp_relation_open(relation);

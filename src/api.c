@@ -161,14 +161,16 @@ mp_api_delete_account(MpHttp *http, const MpSettings *settings,
 
 MpCall *
 mp_api_add_memberships(MpHttp *http, const MpSettings *settings,
-					   const int64_t *accounts, size_t account_count,
-					   const MpGrant *grants, size_t grant_count)
+					   const MpBlock *block)
 {
 	MpCallSpec	spec = {.kind = MP_CALL_ADD_MEMBERSHIPS};
 	json_t	   *body = json_pack("{s:o*, s:o*}",
-								 "projects", pack_grants(grants, grant_count),
+								 "projects",
+								 pack_grants(block->grants,
+											 block->grant_count),
 								 "service_account_ids",
-								 pack_ids(accounts, account_count));
+								 pack_ids(block->accounts,
+										  block->account_count));
 
 	if (json_object_size(body) != 2)
 	{
@@ -249,8 +251,8 @@ mp_api_check_projects(const char *json)
 		wrong = "it is not an array";
 	else
 		json_array_foreach(projects, i, grant)
-			if (wrong == NULL)
-				wrong = check_grant(grant);
+		if (wrong == NULL)
+		wrong = check_grant(grant);
 	json_decref(projects);
 	return wrong;
 }

@@ -78,8 +78,8 @@ typedef struct MpNewAccount
 	const char *name;
 	const char *role;
 	const char *expires;		/* RFC 3339 */
-	const char *projects;		/* JSON: [{"id":1,"role":"admin"}]; checked with
-								 * mp_api_check_projects() */
+	const char *projects;		/* JSON: [{"id":1,"role":"admin"}]; checked
+								 * with mp_api_check_projects() */
 } MpNewAccount;
 
 /* A project and a role in it. */
@@ -88,6 +88,15 @@ typedef struct MpGrant
 	int64_t		project;
 	const char *role;
 } MpGrant;
+
+/* Accounts, and what each of them is granted. */
+typedef struct MpBlock
+{
+	const int64_t *accounts;
+	size_t		account_count;
+	const MpGrant *grants;
+	size_t		grant_count;
+} MpBlock;
 
 /* An account's membership of a project. */
 typedef struct MpPair
@@ -123,12 +132,9 @@ extern MpCall *mp_api_create_account(MpHttp *http, const MpSettings *settings,
 extern MpCall *mp_api_delete_account(MpHttp *http, const MpSettings *settings,
 									 int64_t account);
 
-/* Every account named gets every grant named. */
+/* Every account of the block gets every grant of it. */
 extern MpCall *mp_api_add_memberships(MpHttp *http, const MpSettings *settings,
-									  const int64_t *accounts,
-									  size_t account_count,
-									  const MpGrant *grants,
-									  size_t grant_count);
+									  const MpBlock *block);
 extern MpCall *mp_api_add_membership(MpHttp *http, const MpSettings *settings,
 									 int64_t account, const MpGrant *grant);
 

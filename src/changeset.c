@@ -45,8 +45,8 @@ typedef struct KeyEntry
 typedef struct Target
 {
 	MpSettings *settings;
-	int			place;			/* index of the first target with the same server
-								 * and organization */
+	int			place;			/* index of the first target with the same
+								 * server and organization */
 } Target;
 
 /* All of a transaction's; in `context`, which ends with it. */
@@ -345,8 +345,10 @@ intern_role(const char *role)
 	if (role == NULL)
 		return NULL;
 	foreach(cell, roles)
+	{
 		if (strcmp(lfirst(cell), role) == 0)
 			return lfirst(cell);
+	}
 	old = MemoryContextSwitchTo(context);
 	copy = pstrdup(role);
 	roles = lappend(roles, copy);

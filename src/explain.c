@@ -83,8 +83,10 @@ show_requests(List *requests, ExplainState *es)
 	if (es->format != EXPLAIN_FORMAT_TEXT && list_length(requests) > 1)
 		ExplainPropertyList(REQUEST_LABEL, requests, es);
 	else
+	{
 		foreach(cell, requests)
 			ExplainPropertyText(REQUEST_LABEL, lfirst(cell), es);
+	}
 }
 
 static void

@@ -144,6 +144,7 @@ mp_flush_start_call(MpFlush *flush, MpCallKind kind, uint16 target,
 	int64	   *accounts = palloc(sizeof(int64) * (Size) count);
 	int			account_count = 0;
 	int			grant_count = 0;
+	MpBlock		block = {.accounts = accounts,.grants = grants};
 	MpCall	   *call = NULL;
 
 	/* a rectangle comes ordered by account, then by grant */
@@ -161,12 +162,12 @@ mp_flush_start_call(MpFlush *flush, MpCallKind kind, uint16 target,
 			grants[grant_count++].role = change->role;
 		}
 	}
+	block.account_count = (size_t) account_count;
+	block.grant_count = (size_t) grant_count;
 	if (kind == MP_CALL_DELETE_ACCOUNT)
 		call = mp_api_delete_account(http, settings, first->account);
 	else if (kind == MP_CALL_ADD_MEMBERSHIPS)
-		call = mp_api_add_memberships(http, settings, accounts,
-									  (size_t) account_count, grants,
-									  (size_t) grant_count);
+		call = mp_api_add_memberships(http, settings, &block);
 	else if (kind == MP_CALL_ADD_MEMBERSHIP)
 		call = mp_api_add_membership(http, settings, first->account, grants);
 	else if (kind == MP_CALL_REMOVE_MEMBERSHIPS)

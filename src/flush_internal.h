@@ -22,8 +22,8 @@ typedef enum MpFate
 	MP_FATE_NOT_APPLIED,
 	MP_FATE_APPLIED,
 	MP_FATE_UNKNOWN,			/* sent, and no usable answer came */
-	MP_FATE_REMOVED,			/* to be added anew with another role: removed,
-								 * then not added */
+	MP_FATE_REMOVED,			/* to be added anew with another role:
+								 * removed, then not added */
 } MpFate;
 
 typedef enum MpUnitState
@@ -41,10 +41,10 @@ typedef struct MpUnit
 	MpCallKind	kind;
 	MpUnitState state;
 	uint16		target;
-	bool		fallback;		/* single calls in place of a bulk call that the
-								 * server seems to lack */
-	bool		probed;			/* a single call did not tell whether the server
-								 * has the bulk call */
+	bool		fallback;		/* single calls in place of a bulk call that
+								 * the server seems to lack */
+	bool		probed;			/* a single call did not tell whether the
+								 * server has the bulk call */
 	int		   *finals;			/* indexes into MpFlush.finals */
 	int			count;
 	MpCall	   *call;			/* RUNNING, REFUSED, FAILED */

@@ -279,13 +279,14 @@ restore_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 	{
 		const MpChange *change = mp_flush_change(flush, finals[i]);
 		MpGrant		grant = {change->project, change->old_role};
+		MpBlock		block = {&change->account, 1, &grant, 1};
 		MpCall	   *call;
 
 		if (change->old_role == NULL)
 			continue;
 		if (unit->kind == MP_CALL_ADD_MEMBERSHIPS)
 			call = mp_api_add_memberships(mp_session_http(), settings,
-										  &change->account, 1, &grant, 1);
+										  &block);
 		else
 			call = mp_api_add_membership(mp_session_http(), settings,
 										 change->account, &grant);

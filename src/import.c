@@ -67,8 +67,10 @@ is_wanted(const ImportForeignSchemaStmt *stmt, const char *name)
 	ListCell   *cell;
 
 	foreach(cell, stmt->table_list)
+	{
 		if (strcmp(((RangeVar *) lfirst(cell))->relname, name) == 0)
 			listed = true;
+	}
 	switch (stmt->list_type)
 	{
 		case FDW_IMPORT_SCHEMA_LIMIT_TO:

@@ -20,8 +20,8 @@ struct MpOverlay
 	const MpSettings *settings;
 	int			place;			/* -1: nothing queued */
 	CommandId	curcid;
-	Bitmapset  *seen;			/* indexes of changes that a row of the API has
-								 * shown */
+	Bitmapset  *seen;			/* indexes of changes that a row of the API
+								 * has shown */
 	int			next;			/* of the queue, for added rows */
 };
 

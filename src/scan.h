@@ -33,13 +33,14 @@ typedef struct MpScan
 	List	   *arrays;
 	List	   *groups;
 
-	MemoryContext lookup_context;	/* the lookup and the fetch; reset by rescan */
+	MemoryContext lookup_context;	/* the lookup and the fetch; reset by
+									 * rescan */
 	MpLookup	lookup;
 	MpFetch    *fetch;			/* NULL: not begun or over */
 	MpOverlay  *overlay;
 	bool		begun;
-	bool		base_done;		/* rows of the API are read, those added by this
-								 * transaction follow */
+	bool		base_done;		/* rows of the API are read, those added by
+								 * this transaction follow */
 	MpTally		tally;			/* of fetches that are over */
 } MpScan;
 
