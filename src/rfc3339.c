@@ -78,8 +78,8 @@ bool
 mp_rfc3339_format(int64_t time, char *buffer)
 {
 	int64_t		days = floor_divide(time, MICROS_PER_DAY);
-	int64_t		micros = time - days * MICROS_PER_DAY;
-	int			seconds = (int) (micros / MICROS_PER_SECOND);
+	int64_t		micros;
+	int			seconds;
 	Clock		clock;
 	int			used;
 
@@ -87,6 +87,8 @@ mp_rfc3339_format(int64_t time, char *buffer)
 	if (days < FIRST_DAY || days >= END_DAY)
 		return false;
 	date_from_days(days, &clock);
+	micros = time - days * MICROS_PER_DAY;
+	seconds = (int) (micros / MICROS_PER_SECOND);
 	micros %= MICROS_PER_SECOND;
 	used = snprintf(buffer, MP_RFC3339_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d",
 					clock.year, clock.month, clock.day,
