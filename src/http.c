@@ -29,6 +29,7 @@
 #define EVENTS_AT_ONCE	64
 #define MAX_ROUNDS		32		/* of one mp_http_run() */
 #define CONNECT_GRACE	100		/* ms, so that libcurl tells the reason */
+#define LATE			500		/* ms after the timer has run out */
 
 static bool initialise_curl(void);
 static bool open_pool(MpHttp *http);
@@ -123,6 +124,7 @@ mp_http_run(MpHttp *http)
 	bool		more = true;
 
 	block_signals(&saved);
+	http->late = http->armed < mp_http_now() - LATE && http->armed > 0;
 	for (round = 0; more && round < MAX_ROUNDS; round++)
 	{
 		resume_paused(http);
@@ -444,6 +446,14 @@ end_attempt(MpRequest *request, CURLcode code)
 	MpOutcome	outcome = mp_http_transfer_end(request, code);
 	int64_t		wait;
 
+	/*
+	 * Between connecting and sending, libcurl needs to be run: if the caller
+	 * did not, it is nobody's failure.
+	 */
+	if (outcome == MP_OUTCOME_UNREACHABLE && request->http->late &&
+		code == CURLE_OPERATION_TIMEDOUT && !request->answer.maybe_sent &&
+		mp_http_transfer_begin(request))
+		return;
 	if (outcome == MP_OUTCOME_STATUS &&
 		mp_http_redirect_applies(request->answer.status))
 	{

@@ -115,7 +115,8 @@ typedef struct MpHttpRecord
 struct MpHttp
 {
 	MpPoller   *poller;
-	int64_t		armed;			/* ms: what the timer is set to */
+	int64_t		armed;			/* ms: what the timer is set to; 0: at once */
+	bool		late;			/* this run comes long after that */
 	MpHttpLane	lanes[MP_HTTP_LANE_COUNT];
 	CURLSH	   *share;			/* names resolved, TLS sessions */
 	struct curl_slist *headers; /* of every request */

@@ -45,6 +45,14 @@ read_flag(const bool *flag)
 	return value;
 }
 
+static void
+allow_resolving(bool allow)
+{
+	pthread_mutex_lock(&lock);
+	may_resolve = allow;
+	pthread_mutex_unlock(&lock);
+}
+
 static int
 count_resolving(void)
 {
@@ -56,7 +64,7 @@ count_resolving(void)
 	return count;
 }
 
-/* A name of .invalid hangs until may_resolve. */
+/* A name of .invalid hangs until may_resolve; late.invalid is a name then. */
 int
 getaddrinfo(const char *node, const char *service,
 			const struct addrinfo *hints, struct addrinfo **result)
@@ -82,6 +90,8 @@ getaddrinfo(const char *node, const char *service,
 	pthread_mutex_lock(&lock);
 	resolving--;
 	pthread_mutex_unlock(&lock);
+	if (strcmp(node, "late.invalid") == 0)
+		return system_resolver("127.0.0.1", service, hints, result);
 	return EAI_NONAME;
 }
 
@@ -154,13 +164,40 @@ test_resolving(void)
 	began = client_ms();
 	mp_http_destroy(http);
 	ok(client_ms() - began < AT_ONCE, "the pool goes at once, too");
-	pthread_mutex_lock(&lock);
-	may_resolve = true;
-	pthread_mutex_unlock(&lock);
+	allow_resolving(true);
 	for (i = 0; i < 10000 && count_resolving() > 0; i++)
 		poll(NULL, 0, 1);
 	http = mp_http_create();
 	ok(await_descriptors(before), "no descriptor is left behind");
+	client_end();
+}
+
+/* A caller that comes back after connect_timeout was not there to connect. */
+static void
+test_away(void)
+{
+	MpRequest  *request;
+	char		base_url[64];
+	int			i;
+
+	client_begin();
+	snprintf(base_url, sizeof(base_url), "http://late.invalid:%d",
+			 server_port(server));
+	settings.base_url = base_url;
+	settings.connect_timeout = 50;
+	settings.max_retries = 0;
+	allow_resolving(false);
+	request = client_start(MP_METHOD_GET, "/");
+	client_step(0);
+	for (i = 0; i < 10000 && count_resolving() == 0; i++)
+		poll(NULL, 0, 1);
+	allow_resolving(true);
+	poll(NULL, 0, 800);
+	client_finish(request);
+	is_int(mp_http_answer(request)->outcome, MP_OUTCOME_OK,
+		   "away while connecting: %s", mp_http_answer(request)->detail);
+	is_int(mp_http_answer(request)->attempts, 1, "at the first attempt");
+	mp_http_free(request);
 	client_end();
 }
 
@@ -339,6 +376,7 @@ main(void)
 	int			before = count_descriptors();
 
 	test_resolving();
+	test_away();
 	test_connecting();
 	test_handshake();
 	test_under_way();
