@@ -35,7 +35,8 @@ typedef struct Sample
 	ReservoirStateData state;
 } Sample;
 
-static int	mixpanelAcquireSampleRows(Relation relation, int elevel, HeapTuple *rows,
+static int	mixpanelAcquireSampleRows(Relation relation, int elevel,
+									  HeapTuple *rows,
 									  int targrows, double *totalrows,
 									  double *totaldeadrows);
 static int	choose_place(Sample *sample);
@@ -52,7 +53,8 @@ mixpanelAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *func,
 }
 
 static int
-mixpanelAcquireSampleRows(Relation relation, int elevel, HeapTuple *rows, int targrows,
+mixpanelAcquireSampleRows(Relation relation, int elevel, HeapTuple *rows,
+						  int targrows,
 						  double *totalrows, double *totaldeadrows)
 {
 	Sample		sample = {.rows = rows,.target = targrows,.to_skip = -1};

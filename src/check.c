@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * check.c
- *		mixpanel_sa_fdw_check(server): tells a newcomer what works and what does
+ *		mixpanel_sa_fdw_check(server): tells a newcomer what works, what does
  *		not, and what to change.
  *
  * A failing item is a row, not an error; only what stops the check itself

@@ -80,9 +80,9 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 
 	creation = push_creation(target, cid, account->username != NULL ?
 							 account->username : account->name);
-	creation->call = mp_session_started(mp_api_create_account(mp_session_http(),
-															  settings,
-															  account));
+	creation->call = mp_api_create_account(mp_session_http(), settings,
+										   account);
+	mp_session_started(creation->call);
 	while ((state = mp_call_next(creation->call, record)) == MP_CALL_WAIT)
 		mp_session_wait(creation->call);
 
@@ -140,8 +140,10 @@ mp_creation_any(void)
 void
 mp_creation_release(int level)
 {
-	for (int i = creation_count - 1; i >= 0 && creations[i].level >= level; i--)
-		creations[i].level = level - 1;
+	int			i = creation_count;
+
+	while (i > 0 && creations[i - 1].level >= level)
+		creations[--i].level = level - 1;
 }
 
 /*

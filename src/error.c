@@ -15,6 +15,11 @@
 
 #include "error.h"
 
+/* Two names that are longer than a line. */
+#define UNREACHABLE_STATE ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION
+#define REDIRECTED_STATE \
+	ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION
+
 static void describe_http(const MpCall *call, const MpSettings *settings,
 						  MpError *error);
 static void describe_status(const MpCall *call, const MpSettings *settings,
@@ -115,7 +120,7 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 			describe_status(call, settings, error);
 			return;
 		case MP_OUTCOME_UNREACHABLE:
-			error->sqlstate = ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION;
+			error->sqlstate = UNREACHABLE_STATE;
 			error->message = psprintf("could not connect to Mixpanel for %s",
 									  title);
 			error->hint = psprintf("The base URL of server \"%s\" is %s; check its options, the network, and certificates.",
@@ -135,7 +140,7 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 									 tries(answer));
 			return;
 		case MP_OUTCOME_REDIRECT_REFUSED:
-			error->sqlstate = ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION;
+			error->sqlstate = REDIRECTED_STATE;
 			error->message = psprintf("%s was redirected to another host",
 									  title);
 			error->detail = psprintf("The target is %s; credentials are sent to the scheme, host and port of the base URL only.",
@@ -221,7 +226,8 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 				error->sqlstate = ERRCODE_FOREIGN_KEY_VIOLATION;
 			else
 				error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
-			if (kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_CREATE_ACCOUNT)
+			if (kind == MP_CALL_LIST_ACCOUNTS ||
+				kind == MP_CALL_CREATE_ACCOUNT)
 				error->hint = pstrdup("Check the options \"organization_id\", \"region\" and \"base_url\".");
 			break;
 		case 409:

@@ -239,6 +239,8 @@ begin_parents(MpFetch *fetch)
 	const MpIds *ids = fetch->way == MP_WAY_BY_PROJECT ?
 		&fetch->lookup.projects : &fetch->lookup.accounts;
 	const MpSettings *settings = fetch->settings;
+	uint32		parent_fields = MP_FIELD_BIT(MP_FIELD_ID) |
+		MP_FIELD_BIT(MP_FIELD_USERNAME);
 
 	fetch->parents_done = true;
 	if (ids->pinned)
@@ -253,9 +255,9 @@ begin_parents(MpFetch *fetch)
 		if (fetch->way == MP_WAY_BY_PROJECT)
 			fetch->parents = mp_api_me(fetch->http, settings);
 		else
-			fetch->parents = mp_api_list_accounts(fetch->http, settings,
-												  MP_FIELD_BIT(MP_FIELD_ID) |
-												  (fetch->wanted & MP_FIELD_BIT(MP_FIELD_USERNAME)));
+			fetch->parents =
+				mp_api_list_accounts(fetch->http, settings,
+									 fetch->wanted & parent_fields);
 		mp_session_started(fetch->parents);
 	}
 }

@@ -18,6 +18,7 @@
 static void settle_add(MpFlush *flush, MpUnit *unit, int status);
 static void settle_removal(MpFlush *flush, MpUnit *unit, int status);
 static void settle_last_removal(MpFlush *flush, MpUnit *unit, int status);
+static MpRoutes *unit_routes(const MpUnit *unit);
 static bool may_lack_bulk(const MpUnit *unit);
 static void fall_back(MpFlush *flush, MpUnit *unit);
 static void split_unit(MpFlush *flush, MpUnit *unit);
@@ -101,8 +102,7 @@ settle_removal(MpFlush *flush, MpUnit *unit, int status)
 static void
 settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
 {
-	const MpRoutes *routes =
-		mp_session_routes(mp_changeset_target(unit->target)->server_id);
+	const MpRoutes *routes = unit_routes(unit);
 	bool		bulk = unit->kind == MP_CALL_REMOVE_MEMBERSHIPS;
 	bool		known;
 
@@ -123,12 +123,18 @@ settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
 		raise_refusal(flush, unit);
 }
 
+static MpRoutes *
+unit_routes(const MpUnit *unit)
+{
+	return mp_session_routes(mp_changeset_target(unit->target)->server_id);
+}
+
 /* A bulk call that this session has not seen succeed, and may do without. */
 static bool
 may_lack_bulk(const MpUnit *unit)
 {
 	const MpSettings *settings = mp_changeset_target(unit->target);
-	const MpRoutes *routes = mp_session_routes(settings->server_id);
+	const MpRoutes *routes = unit_routes(unit);
 
 	if (settings->membership_write != MP_MEMBERSHIP_WRITE_AUTO)
 		return false;
@@ -179,8 +185,7 @@ probe_removal(MpFlush *flush, MpUnit *unit)
 	if (state == MP_CALL_DONE)
 	{
 		mp_flush_set_fates(flush, unit->finals, 1, MP_FATE_APPLIED);
-		mp_session_routes(mp_changeset_target(unit->target)->server_id)->bulk_remove =
-			MP_ROUTE_MISSING;
+		unit_routes(unit)->bulk_remove = MP_ROUTE_MISSING;
 		rest.finals++;
 		rest.count--;
 		fall_back(flush, &rest);
@@ -261,7 +266,8 @@ remove_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 											  MP_CALL_REMOVE_MEMBERSHIP,
 											  unit->target, finals + i, step));
 
-		if (state == MP_CALL_FAILED && mp_error_status(flush->side_call) != 404)
+		if (state == MP_CALL_FAILED &&
+			mp_error_status(flush->side_call) != 404)
 			return false;
 		drop_side_call(flush);
 		mp_flush_set_fates(flush, finals + i, step, MP_FATE_REMOVED);

@@ -13,8 +13,8 @@
  *
  * What is sent again (max_retries times, waits from 250 ms, doubled, with
  * jitter, or what Retry-After says):
- *	 GET, DELETE	no connection, connection lost, body cut off, request_timeout,
- *					429, 500, 502, 503, 504
+ *	 GET, DELETE	no connection, connection lost, body cut off,
+ *					request_timeout, 429, 500, 502, 503, 504
  *	 POST			no connection (nothing was sent), 429, 503 with Retry-After
  * A wait longer than max_retry_wait is not begun: the answer is final at once.
  * A TLS certificate that does not verify is final at once.
@@ -88,8 +88,9 @@ typedef struct MpAnswer
 	int			attempts;		/* tries, without redirect hops */
 	int64_t		retry_after;	/* ms the last answer asked for; -1: absent or
 								 * not understood */
-	const char *detail;			/* libcurl's or the system's words, "" if none;
-								 * for redirects the target without its query */
+	const char *detail;			/* libcurl's or the system's words, "" if
+								 * none; for redirects the target less its
+								 * query */
 } MpAnswer;
 
 /* What one request, or one server in this session, has cost so far. */
@@ -103,7 +104,7 @@ typedef struct MpTally
 	int64_t		connections;	/* opened */
 	int64_t		bytes_received; /* headers and body as they came over the
 								 * wire, before decompression */
-	double		wait_ms;		/* added by whoever waits: mp_http_add_wait() */
+	double		wait_ms;		/* added by mp_http_add_wait() */
 } MpTally;
 
 /* One attempt that has ended, for a log line.  Strings belong to the report

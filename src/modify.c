@@ -53,7 +53,8 @@ static void store_old_row(const MpModify *modify, TupleTableSlot *planSlot,
 
 void
 mixpanelAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
-								RangeTblEntry *target_rte pg_attribute_unused(),
+								RangeTblEntry *target_rte
+								pg_attribute_unused(),
 								Relation target_relation)
 {
 	MpTable    *table = mp_relation_open(target_relation);
@@ -121,10 +122,11 @@ void
 mixpanelBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 {
 	MpModify   *modify = begin_modify(mtstate, rinfo);
+	ModifyTable *plan = (ModifyTable *) mtstate->ps.plan;
 	Index		rti = rinfo->ri_RangeTableIndex;
 
-	if (mtstate->ps.plan != NULL)
-		refuse_on_conflict(((ModifyTable *) mtstate->ps.plan)->onConflictAction);
+	if (plan != NULL)
+		refuse_on_conflict(plan->onConflictAction);
 	/* a partition's RETURNING list names the root's range table entry */
 	if (rti == 0 && rinfo->ri_RootResultRelInfo != NULL)
 		rti = rinfo->ri_RootResultRelInfo->ri_RangeTableIndex;
@@ -277,7 +279,8 @@ check_update(const MpTable *table, List *colnos)
 				 errhint("Create a new account, and delete the old one.")));
 	foreach(cell, colnos)
 	{
-		const MpColumn *column = table->attributes[lfirst_int(cell) - 1].column;
+		const MpColumn *column =
+			table->attributes[lfirst_int(cell) - 1].column;
 
 		if (column->update)
 			continue;
@@ -313,6 +316,7 @@ begin_modify(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 {
 	Relation	rel = rinfo->ri_RelationDesc;
 	MpModify   *modify = palloc0(sizeof(MpModify));
+	char	   *schema;
 
 	modify->table = mp_relation_open(rel);
 	modify->settings = mp_option_resolve(RelationGetRelid(rel), InvalidOid,
@@ -320,9 +324,9 @@ begin_modify(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 														mtstate->ps.state));
 	mp_option_require(modify->settings, true);
 	modify->target = -1;
+	schema = get_namespace_name(RelationGetNamespace(rel));
 	modify->quoted_name =
-		quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-								   RelationGetRelationName(rel));
+		quote_qualified_identifier(schema, RelationGetRelationName(rel));
 	modify->row_context = AllocSetContextCreate(CurrentMemoryContext,
 												"mixpanel_sa_fdw row",
 												ALLOCSET_SMALL_SIZES);
@@ -417,7 +421,8 @@ store_old_row(const MpModify *modify, TupleTableSlot *planSlot,
 			  TupleTableSlot *slot)
 {
 	bool		isnull;
-	Datum		row = ExecGetJunkAttribute(planSlot, modify->row_junk, &isnull);
+	Datum		row = ExecGetJunkAttribute(planSlot, modify->row_junk,
+										   &isnull);
 
 	ExecClearTuple(slot);
 	if (isnull)

@@ -328,7 +328,8 @@ read_secret(const char *path)
 	char		line[SECRET_LINE + 1];
 	ssize_t		length;
 	char	   *secret;
-	int			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	int			fd = OpenTransientFile(path,
+									   O_RDONLY | O_NONBLOCK | PG_BINARY);
 
 	if (fd < 0)
 		ereport(ERROR,

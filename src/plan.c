@@ -176,7 +176,7 @@ mp_plan_prefers_list(const MpSettings *settings, double count, double tuples)
 	return gets > list && count > settings->max_concurrency;
 }
 
-/* The keys that clauses (RestrictInfos) pin; their groups count from `group`. */
+/* The keys that clauses (RestrictInfos) pin; groups count from `group`. */
 static List *
 relation_keys(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
 			  int group)
@@ -288,6 +288,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *param)
 {
 	MpPlanInfo *info = baserel->fdw_private;
 	List	   *keys = info->keys;
+	int			own_clauses = list_length(baserel->baserestrictinfo);
 	double		rows = param != NULL ? param->ppi_rows : baserel->rows;
 	MpScanCost	cost;
 	double		startup;
@@ -295,8 +296,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *param)
 
 	if (param != NULL)
 		keys = list_concat(relation_keys(root, baserel, param->ppi_clauses,
-										 list_length(baserel->baserestrictinfo)),
-						   keys);
+										 own_clauses), keys);
 	estimate_cost(root, baserel, keys, &cost);
 	startup = cost.first * info->round_trip_cost +
 		baserel->baserestrictcost.startup;
@@ -352,6 +352,7 @@ class_clauses(PlannerInfo *root, RelOptInfo *baserel)
 {
 	static const MpField keys[] = {MP_FIELD_ID, MP_FIELD_PROJECT_ID};
 	MpPlanInfo *info = baserel->fdw_private;
+	Relids		referencers = baserel->lateral_referencers;
 	List	   *clauses = NIL;
 
 	if (!baserel->has_eclass_joins)
@@ -359,15 +360,15 @@ class_clauses(PlannerInfo *root, RelOptInfo *baserel)
 	for (size_t i = 0; i < lengthof(keys); i++)
 	{
 		AttrNumber	attnum = mp_relation_attribute(info->table, keys[i]);
+		List	   *implied;
 
 		if (attnum == InvalidAttrNumber)
 			continue;
-		clauses = list_concat(clauses,
-							  generate_implied_equalities_for_column(root,
-																	 baserel,
-																	 is_key_member,
-																	 &attnum,
-																	 baserel->lateral_referencers));
+		implied =
+			generate_implied_equalities_for_column(root, baserel,
+												   is_key_member, &attnum,
+												   referencers);
+		clauses = list_concat(clauses, implied);
 	}
 	return clauses;
 }

@@ -39,8 +39,8 @@ extern void mp_poller_destroy(MpPoller *poller);
 extern int	mp_poller_descriptor(const MpPoller *poller);
 
 /*
- * Watch fd for MP_POLLER_READ and/or MP_POLLER_WRITE, level-triggered; replaces
- * what was asked before; 0 stops watching (no error if it was not watched or
+ * Watch fd for MP_POLLER_READ and/or MP_POLLER_WRITE, level-triggered;
+ * replaces what was asked before; 0 stops watching (no error if it was not watched or
  * is closed already).  False with errno set if the kernel refuses.
  */
 extern bool mp_poller_watch(MpPoller *poller, int fd, int events);

@@ -24,6 +24,7 @@ static Datum read_attrs(const MpAttribute *attribute, const MpText *raw);
 static Datum read_form(const MpAttribute *attribute, char *text);
 static char *to_server(const MpText *text);
 static Datum without_key(Datum document, const char *key);
+static char *value_form(const MpAttribute *attribute, Datum datum);
 static Datum slot_datum(const MpTable *table, TupleTableSlot *slot,
 						MpField field, const MpAttribute **attribute);
 
@@ -165,11 +166,12 @@ mp_relation_integer(const MpTable *table, AttrNumber attnum, Datum datum)
 	const MpAttribute *attribute = &table->attributes[attnum - 1];
 	FmgrInfo   *output = unconstify(FmgrInfo *, &attribute->output);
 
+	char	   *text;
+
 	if (attribute->type == INT8OID)
 		return DatumGetInt64(datum);
-	return DatumGetInt64(DirectFunctionCall1(int8in,
-											 CStringGetDatum(OutputFunctionCall(output,
-																				datum))));
+	text = OutputFunctionCall(output, datum);
+	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)));
 }
 
 int64
@@ -204,8 +206,7 @@ mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
 
 	if (attribute == NULL)
 		return NULL;
-	text = OutputFunctionCall(unconstify(FmgrInfo *, &attribute->output),
-							  datum);
+	text = value_form(attribute, datum);
 	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 }
 
@@ -221,8 +222,8 @@ mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 		return NULL;
 	if (attribute->type != TIMESTAMPTZOID)
 		datum = DirectFunctionCall3(timestamptz_in,
-									CStringGetDatum(OutputFunctionCall(unconstify(FmgrInfo *, &attribute->output),
-																	   datum)),
+									CStringGetDatum(value_form(attribute,
+															   datum)),
 									ObjectIdGetDatum(InvalidOid),
 									Int32GetDatum(-1));
 	time = DatumGetTimestampTz(datum);
@@ -239,6 +240,14 @@ mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 						attribute->column->name),
 				 errdetail("The API takes the years 1 to 9999.")));
 	return text;
+}
+
+/* The text form, in the server's encoding. */
+static char *
+value_form(const MpAttribute *attribute, Datum datum)
+{
+	return OutputFunctionCall(unconstify(FmgrInfo *, &attribute->output),
+							  datum);
 }
 
 /* *attribute is NULL where the value is NULL or the table lacks the field. */

@@ -50,8 +50,8 @@ extern void mixpanelReScanForeignScan(ForeignScanState *node);
 extern void mixpanelEndForeignScan(ForeignScanState *node);
 
 /*
- * The lookup that the keys' values give; evaluates them.  only_constants: leave
- * unknown (pinned, with no id) what is not a constant, for EXPLAIN.
+ * The lookup that the keys' values give; evaluates them.  only_constants: what
+ * is not a constant is left unknown (pinned, with no id), for EXPLAIN.
  */
 extern void mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 								bool only_constants);

@@ -172,7 +172,8 @@ mp_session_routes(uint32 server_id)
 
 /* Called while the catalogs are being read: only note it. */
 static void
-note_change(Datum arg pg_attribute_unused(), int cache_id pg_attribute_unused(),
+note_change(Datum arg pg_attribute_unused(),
+			int cache_id pg_attribute_unused(),
 			uint32 hash_value pg_attribute_unused())
 {
 	catalogs_changed = true;

@@ -37,7 +37,7 @@ typedef enum MpMembershipWrite
  */
 typedef struct MpSettings
 {
-	uint32_t	server_id;		/* the server's oid: names window and counters */
+	uint32_t	server_id;		/* oid: names window and counters */
 	uint32_t	user_id;		/* the role whose user mapping this is */
 	const char *server_name;
 

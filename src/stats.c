@@ -33,10 +33,11 @@ static const char *change_words(MpChangeKind kind);
 Datum
 mixpanel_sa_fdw_version(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf("mixpanel_sa_fdw %s, libcurl %s, jansson %s",
-											  MP_VERSION,
-											  mp_http_library_version(),
-											  mp_api_library_version())));
+	char	   *text = psprintf("mixpanel_sa_fdw %s, libcurl %s, jansson %s",
+								MP_VERSION, mp_http_library_version(),
+								mp_api_library_version());
+
+	PG_RETURN_TEXT_P(cstring_to_text(text));
 }
 
 /* What COMMIT would send, in order. */
@@ -52,10 +53,11 @@ mixpanel_sa_fdw_pending(PG_FUNCTION_ARGS)
 	for (int i = 0; i < count; i++)
 	{
 		const MpChange *change = mp_changeset_get(finals[i].change);
+		const MpSettings *settings = mp_changeset_target(change->target);
 		Datum		values[PENDING_COLUMNS] = {0};
 		bool		nulls[PENDING_COLUMNS] = {false};
 
-		values[0] = name_datum(mp_changeset_target(change->target)->server_name);
+		values[0] = name_datum(settings->server_name);
 		values[1] = CStringGetTextDatum(change_words(finals[i].kind));
 		values[2] = Int64GetDatum(change->account);
 		values[3] = Int64GetDatum(change->project);
