@@ -40,8 +40,8 @@ extern int	mp_poller_descriptor(const MpPoller *poller);
 
 /*
  * Watch fd for MP_POLLER_READ and/or MP_POLLER_WRITE, level-triggered;
- * replaces what was asked before; 0 stops watching (no error if it was not watched or
- * is closed already).  False with errno set if the kernel refuses.
+ * replaces what was asked before; 0 stops watching (no error if it was not
+ * watched or is closed already).  False with errno set if the kernel refuses.
  */
 extern bool mp_poller_watch(MpPoller *poller, int fd, int events);
 

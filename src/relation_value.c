@@ -164,13 +164,11 @@ int64
 mp_relation_integer(const MpTable *table, AttrNumber attnum, Datum datum)
 {
 	const MpAttribute *attribute = &table->attributes[attnum - 1];
-	FmgrInfo   *output = unconstify(FmgrInfo *, &attribute->output);
-
 	char	   *text;
 
 	if (attribute->type == INT8OID)
 		return DatumGetInt64(datum);
-	text = OutputFunctionCall(output, datum);
+	text = value_form(attribute, datum);
 	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)));
 }
 
