@@ -171,13 +171,13 @@ find_row(const char *name, int place)
 	return NULL;
 }
 
-/* The value of a secret is never repeated. */
+/* The value of a secret is never repeated, nor is a URL that may hold one. */
 static void
 check_value(const OptionRow *row, const char *value)
 {
 	if (row->check(value))
 		return;
-	if (row->places == ON_MAPPING)
+	if (row->places == ON_MAPPING || strchr(value, '@') != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for option \"%s\"", row->name),
