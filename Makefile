@@ -145,12 +145,13 @@ check-symbols: all-lib
 # Each source under both compilers, warnings as errors; writes nothing.
 COMPILERS = gcc clang
 check-compilers:
-	@set -e; for cc in $(COMPILERS); do \
+	@failed=; for cc in $(COMPILERS); do \
 	  for source in $(OBJS:.o=.c); do \
 	    $$cc -std=gnu99 -O2 $(CPPFLAGS) $(WARNINGS) -Werror \
-	      -fsyntax-only $$source; \
-	  done; echo "$$cc: no warnings"; \
-	done
+	      -fsyntax-only $$source || failed="$$failed $$cc:$$source"; \
+	  done; \
+	done; \
+	if [ -n "$$failed" ]; then echo "warnings:$$failed"; exit 1; fi
 
 indent:
 	test/style/indent

@@ -41,9 +41,10 @@ show_calls()
 		awk -v on="$calls_on" -v off="$colour_off" '
 			!seen[$0]++ { order[++lines] = $0 }
 			END {
-				for (i = 1; i <= lines; i++)
-					print on (seen[order[i]] > 1 ? seen[order[i]] " x " : "") \
-						"API: " order[i] off
+				for (i = 1; i <= lines; i++) {
+					times = seen[order[i]] > 1 ? seen[order[i]] " x " : ""
+					print on "API: " times order[i] off
+				}
 			}'
 }
 
