@@ -53,6 +53,7 @@ OBJS = \
 	src/relation_value.o \
 	src/rfc3339.o \
 	src/scan.o \
+	src/scan_async.o \
 	src/scan_key.o \
 	src/session.o \
 	src/stats.o

@@ -83,6 +83,11 @@ mixpanel_sa_fdw_handler(PG_FUNCTION_ARGS)
 	routine->ReScanForeignScan = mixpanelReScanForeignScan;
 	routine->EndForeignScan = mixpanelEndForeignScan;
 
+	routine->IsForeignPathAsyncCapable = mixpanelIsForeignPathAsyncCapable;
+	routine->ForeignAsyncRequest = mixpanelForeignAsyncRequest;
+	routine->ForeignAsyncConfigureWait = mixpanelForeignAsyncConfigureWait;
+	routine->ForeignAsyncNotify = mixpanelForeignAsyncNotify;
+
 	/* modifications */
 	routine->AddForeignUpdateTargets = mixpanelAddForeignUpdateTargets;
 	routine->PlanForeignModify = mixpanelPlanForeignModify;

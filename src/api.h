@@ -164,6 +164,9 @@ extern const MpAnswer *mp_call_answer(const MpCall *call);
 extern const MpTally *mp_call_tally(const MpCall *call);
 extern MpCallKind mp_call_kind(const MpCall *call);
 
+/* After WAIT: has something come since? */
+extern bool mp_call_ready(const MpCall *call);
+
 /* The request below the call, for mp_http_add_wait(). */
 extern MpRequest *mp_call_request(const MpCall *call);
 

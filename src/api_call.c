@@ -52,6 +52,7 @@ struct MpCall
 
 static bool gives_records(MpCallKind kind);
 static bool is_list(MpCallKind kind);
+static bool may_be_long(MpCallKind kind);
 static MpRecordKind record_kind(MpCallKind kind);
 static MpCallState next_element(MpCall *call, MpRecord *record);
 static void begin_anew(MpCall *call);
@@ -83,7 +84,7 @@ mp_call_start(MpHttp *http, const MpSettings *settings,
 		.path = spec->path,
 		.body = spec->body,
 		.body_length = spec->body != NULL ? strlen(spec->body) : 0,
-		.streamed = is_list(spec->kind),
+		.streamed = may_be_long(spec->kind),
 	};
 
 	if (call == NULL)
@@ -149,6 +150,15 @@ mp_call_tally(const MpCall *call)
 	return mp_http_tally(call->request);
 }
 
+bool
+mp_call_ready(const MpCall *call)
+{
+	const char *bytes;
+
+	return mp_http_answer(call->request)->outcome != MP_OUTCOME_PENDING ||
+		mp_http_peek(call->request, &bytes) > call->used;
+}
+
 MpRequest *
 mp_call_request(const MpCall *call)
 {
@@ -192,6 +202,17 @@ is_list(MpCallKind kind)
 {
 	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ACCOUNT_PROJECTS ||
 		kind == MP_CALL_PROJECT_ACCOUNTS;
+}
+
+/*
+ * Lists of accounts have no bound.  The projects of one account are few, and
+ * many accounts' are read at once: kept whole, their answers can share one
+ * HTTP/2 connection, which http.c does not do for a body that may pause.
+ */
+static bool
+may_be_long(MpCallKind kind)
+{
+	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_PROJECT_ACCOUNTS;
 }
 
 static MpRecordKind

@@ -95,6 +95,18 @@ mp_fetch_next_wait(MpFetch *fetch, const MpRecord **record)
 	}
 }
 
+bool
+mp_fetch_ready(const MpFetch *fetch)
+{
+	if (fetch->parents != NULL && mp_call_ready(fetch->parents))
+		return true;
+	for (int i = 0; i < fetch->slot_count; i++)
+		if (fetch->slots[i].call != NULL &&
+			mp_call_ready(fetch->slots[i].call))
+			return true;
+	return false;
+}
+
 /* The time is charged to any call that is under way. */
 void
 mp_fetch_wait(MpFetch *fetch)
@@ -112,6 +124,7 @@ mp_fetch_next(MpFetch *fetch, const MpRecord **record)
 	MemoryContext old = MemoryContextSwitchTo(fetch->context);
 	MpFetchState state = MP_FETCH_WAIT;
 
+	CHECK_FOR_INTERRUPTS();
 	*record = &fetch->record;
 	while (state == MP_FETCH_WAIT)
 	{

@@ -68,6 +68,9 @@ extern MpFetchState mp_fetch_next(MpFetch *fetch, const MpRecord **record);
 /* After WAIT: wait, interruptibly, until it is worth asking again. */
 extern void mp_fetch_wait(MpFetch *fetch);
 
+/* After WAIT: is it worth asking again, without a wait? */
+extern bool mp_fetch_ready(const MpFetch *fetch);
+
 /* The same, but waits (interruptibly); false at the end. */
 extern bool mp_fetch_next_wait(MpFetch *fetch, const MpRecord **record);
 

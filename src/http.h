@@ -132,6 +132,9 @@ extern void mp_http_destroy(MpHttp *http);
 /* Readable whenever mp_http_run() has something to do, timers included. */
 extern int	mp_http_descriptor(const MpHttp *http);
 
+/* Make the descriptor readable: for one that shares it and has work left. */
+extern void mp_http_kick(MpHttp *http);
+
 /* Does all that can be done without waiting. */
 extern void mp_http_run(MpHttp *http);
 

@@ -184,7 +184,6 @@ extern int64_t mp_http_now(void);	/* milliseconds */
 
 extern void mp_http_enqueue(MpRequest *request);
 extern void mp_http_leave(MpRequest *request);
-extern void mp_http_kick(MpHttp *http);
 extern const char *mp_http_url(const MpRequest *request);
 
 static inline bool

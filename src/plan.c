@@ -50,6 +50,7 @@ typedef struct MpPlanInfo
 	MpSettings *settings;		/* without credentials */
 	double		round_trip_cost;
 	double		tuple_cost;
+	bool		async_capable;
 	List	   *keys;			/* MpKey, from the relation's own conditions */
 } MpPlanInfo;
 
@@ -100,6 +101,8 @@ mixpanelGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 											 ROUND_TRIP_COST);
 	info->tuple_cost = mp_option_number(foreigntableid, "fdw_tuple_cost",
 										TUPLE_COST);
+	info->async_capable = mp_option_bool(foreigntableid, "async_capable",
+										 true);
 	baserel->fdw_private = info;
 	info->keys = relation_keys(root, baserel, baserel->baserestrictinfo, 0);
 
@@ -164,6 +167,12 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 					  makeInteger((int) Min(baserel->tuples, INT_MAX)));
 	return make_foreignscan(tlist, clauses, baserel->relid, exprs, private,
 							NIL, NIL, outer_plan);
+}
+
+bool
+mixpanelIsForeignPathAsyncCapable(ForeignPath *path)
+{
+	return ((MpPlanInfo *) path->path.parent->fdw_private)->async_capable;
 }
 
 bool

@@ -52,6 +52,9 @@ extern ForeignScan *mixpanelGetForeignPlan(PlannerInfo *root,
 										   List *tlist, List *scan_clauses,
 										   Plan *outer_plan);
 
+/* Option async_capable, for Append. */
+extern bool mixpanelIsForeignPathAsyncCapable(ForeignPath *path);
+
 /*
  * Are `count` accounts got sooner by one list of about `tuples` than one by
  * one?  The same rule for estimates and at run time.

@@ -38,6 +38,7 @@ mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
 	MpScan	   *scan = palloc0(sizeof(MpScan));
 
 	node->fdw_state = scan;
+	scan->async_descriptor = -1;
 	read_private(scan, plan);
 	scan->table = mp_relation_open(rel);
 	scan->key_exprs = plan->fdw_exprs;
@@ -68,6 +69,9 @@ mixpanelIterateForeignScan(ForeignScanState *node)
 			case MP_FETCH_DONE:
 				return ExecClearTuple(slot);
 			case MP_FETCH_WAIT:
+				scan->would_wait = scan->async;
+				if (scan->async)
+					return ExecClearTuple(slot);
 				mp_fetch_wait(scan->fetch);
 				break;
 		}

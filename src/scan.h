@@ -42,12 +42,22 @@ typedef struct MpScan
 	bool		base_done;		/* rows of the API are read, those added by
 								 * this transaction follow */
 	MpTally		tally;			/* of fetches that are over */
+
+	bool		async;			/* below an Append: do not wait */
+	bool		would_wait;		/* the empty slot means only that */
+	int			async_descriptor;	/* own copy of the pool's; -1: none */
+	MemoryContextCallback close_descriptor;
 } MpScan;
 
 extern void mixpanelBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *mixpanelIterateForeignScan(ForeignScanState *node);
 extern void mixpanelReScanForeignScan(ForeignScanState *node);
 extern void mixpanelEndForeignScan(ForeignScanState *node);
+
+/* Append's asynchronous protocol; scan_async.c. */
+extern void mixpanelForeignAsyncRequest(AsyncRequest *areq);
+extern void mixpanelForeignAsyncConfigureWait(AsyncRequest *areq);
+extern void mixpanelForeignAsyncNotify(AsyncRequest *areq);
 
 /*
  * The lookup that the keys' values give; evaluates them.  only_constants: what

@@ -144,6 +144,12 @@ mp_session_run(void)
 		write_reports();
 }
 
+void
+mp_session_kick(void)
+{
+	mp_http_kick(pool);
+}
+
 MpRoutes *
 mp_session_routes(uint32 server_id)
 {

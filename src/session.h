@@ -71,6 +71,7 @@ extern bool mp_session_wait_until(TimestampTz deadline);
 /* The descriptor that is readable when mp_session_run() has work. */
 extern int	mp_session_descriptor(void);
 extern void mp_session_run(void);
+extern void mp_session_kick(void);
 
 extern MpRoutes *mp_session_routes(uint32 server_id);
 
