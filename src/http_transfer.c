@@ -323,6 +323,7 @@ on_ready(void *context, char *remote, char *local, int remote_port,
 	(void) remote_port;
 	(void) local_port;
 	request->transfer.sent = true;
+	request->answer.maybe_sent = true;
 	request->transfer.last_byte = mp_http_now();
 	mp_http_tally_sent(request);
 	return CURL_PREREQFUNC_OK;

@@ -286,9 +286,12 @@ test_under_way(void)
 	{
 		client_reply(replies[i / 2], REPLY_HANG);
 		request = client_start(methods[i % 2], "/");
+		ok(!mp_http_answer(request)->maybe_sent, "not sent yet");
 		while (server_requests(server) <= i)
 			client_step(10);
 		client_step(5);
+		ok(mp_http_answer(request)->maybe_sent,
+		   "sent, as is said before it has ended");
 		check_free(request, replies[i / 2][0] ? "receiving" : "waiting");
 	}
 	ok(server_await_idle(server) && await_descriptors(before),
