@@ -130,8 +130,8 @@ need_packages()
 		fi
 		set -- "postgresql-$version" "postgresql-server-dev-$version" "$@"
 	fi
-	set -- gcc libc6-dev make perl pkg-config libcurl4-openssl-dev \
-		libjansson-dev libmicrohttpd-dev "$@"
+	set -- gcc libc6-dev make perl pkg-config ca-certificates \
+		libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev "$@"
 
 	missing=$(missing_of "$@")
 	[ -n "$missing" ] || return 0
