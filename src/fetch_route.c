@@ -22,6 +22,9 @@ static void finish_child(MpFetch *fetch, MpSlot *slot);
 static void verify_parent(MpFetch *fetch, MpSlot *slot);
 static void settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state);
 static void settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state);
+static void note_project(MpFetch *fetch, MpSlot *slot);
+static void project_not_seen(MpFetch *fetch, MpSlot *slot);
+static void settle_witness(MpFetch *fetch, MpSlot *slot, MpCallState state);
 static void parent_exists(MpFetch *fetch, MpSlot *slot);
 static void route_missing(MpFetch *fetch, bool proven);
 static MpRoute *route_of(MpFetch *fetch);
@@ -123,7 +126,8 @@ verify_parent(MpFetch *fetch, MpSlot *slot)
 {
 	mp_fetch_drop_call(fetch, &slot->call);
 	slot->verifying = true;
-	slot->exists = false;
+	slot->exists = slot->on_witness = false;
+	slot->witness = 0;
 	if (fetch->way == MP_WAY_BY_PROJECT)
 		slot->call = mp_api_me(fetch->http, fetch->settings);
 	else
@@ -147,33 +151,76 @@ settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state)
 
 /*
  * /me lists the projects that the credentials see.  Where the route is known
- * to work, a 404 was about the project.  Where it is not, a project that is
- * not listed proves nothing either way: the account-wise way gives the true
- * answer.
+ * to work, a 404 was about the project.
  */
 static void
 settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 {
-	const MpValue *id = &fetch->record.values[MP_FIELD_PROJECT_ID];
-	bool		known = *route_of(fetch) == MP_ROUTE_PRESENT;
-
-	if (state == MP_CALL_RECORD)
-	{
-		if (id->as.integer == slot->parent.id)
-			slot->exists = true;
-		return;
-	}
-	if (state == MP_CALL_DONE && slot->exists)
+	if (slot->on_witness)
+		settle_witness(fetch, slot, state);
+	else if (state == MP_CALL_RECORD)
+		note_project(fetch, slot);
+	else if (state == MP_CALL_DONE && slot->exists)
 		parent_exists(fetch, slot);
 	else if (state == MP_CALL_FAILED &&
 			 !means_missing(mp_error_status(slot->call)))
 		mp_error_raise(slot->call, fetch->settings);
-	else if (known ||
-			 (state == MP_CALL_DONE && fetch->settings->membership_read ==
-			  MP_MEMBERSHIP_READ_PROJECT))
+	else if (*route_of(fetch) == MP_ROUTE_PRESENT)
 		finish_child(fetch, slot);
+	else if (state == MP_CALL_FAILED)
+		route_missing(fetch, true);
 	else
-		route_missing(fetch, state == MP_CALL_FAILED);
+		project_not_seen(fetch, slot);
+}
+
+static void
+note_project(MpFetch *fetch, MpSlot *slot)
+{
+	const MpValue *values = fetch->record.values;
+	int64		id = values[MP_FIELD_PROJECT_ID].as.integer;
+
+	if (id == slot->parent.id)
+		slot->exists = true;
+	else if (!values[MP_FIELD_ORGANIZATION_ID].present ||
+			 values[MP_FIELD_ORGANIZATION_ID].as.integer ==
+			 fetch->settings->organization_id)
+		slot->witness = id;
+}
+
+/*
+ * That a project is not listed proves nothing while the route is unknown.  The
+ * account-wise way gives the true answer; where that is closed, a project that
+ * is listed tells whether the server has the route.
+ */
+static void
+project_not_seen(MpFetch *fetch, MpSlot *slot)
+{
+	bool		only_way = fetch->switched ||
+		fetch->settings->membership_read == MP_MEMBERSHIP_READ_PROJECT;
+
+	if (!only_way || slot->witness == 0)
+	{
+		route_missing(fetch, false);
+		return;
+	}
+	mp_fetch_drop_call(fetch, &slot->call);
+	slot->on_witness = true;
+	slot->call = mp_api_project_accounts(fetch->http, fetch->settings,
+										 slot->witness, 0);
+	mp_session_started(slot->call);
+}
+
+static void
+settle_witness(MpFetch *fetch, MpSlot *slot, MpCallState state)
+{
+	if (state == MP_CALL_RECORD)
+		return;
+	if (state == MP_CALL_DONE)
+		mp_fetch_child_done(fetch, slot);
+	else if (means_missing(mp_error_status(slot->call)))
+		route_missing(fetch, true);
+	else
+		mp_error_raise(slot->call, fetch->settings);
 }
 
 /* A 404 for the memberships of a parent that is there. */
