@@ -161,6 +161,11 @@ static const Good good[] = {
 	"9"},
 	{PROJECT_ACCOUNT, "{\"id\":8,\"username\":\"u\"}", MP_FIELD_USERNAME, "u"},
 	{PROJECT_ACCOUNT, "{\"id\":8,\"role\":\"admin\"}", MP_FIELD_ROLE, "admin"},
+	{PROJECT_ACCOUNT, "{\"id\":8,\"projectName\":\"p\"}",
+	MP_FIELD_PROJECT_NAME, "p"},
+	{PROJECT_ACCOUNT, "{\"id\":8,\"project_name\":\"p\"}",
+	MP_FIELD_PROJECT_NAME, "p"},
+	{PROJECT_ACCOUNT, "{\"id\":8,\"name\":\"n\"}", MP_FIELD_PROJECT_NAME, "-"},
 	{PROJECT_ACCOUNT, "{\"id\":8,\"target_type\":\"individual\"}",
 	MP_FIELD_GRANT_TYPE, "individual"},
 	{PROJECT_ACCOUNT, "{\"id\":8,\"has_sensitive_access\":false}",
@@ -406,7 +411,7 @@ test_against_jansson(void)
 		if (valid && tree != NULL)
 		{
 			const char *username =
-			json_string_value(json_object_get(tree, "username"));
+				json_string_value(json_object_get(tree, "username"));
 
 			accepted++;
 			wrong += strcmp(show(MP_FIELD_USERNAME),
