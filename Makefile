@@ -108,9 +108,11 @@ PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-Isrc $(MP_CFLAGS)
 PG_CFLAGS = $(WARNINGS)
 
-# pg_regress runs with a simulator of the API beside it.
+# Each test finds a simulator of the API beside it.
+REGRESS_OPTS = --launcher=test/with_simulator.sh
+
 include $(PGXS)
-pg_regress_installcheck := test/with_simulator.sh $(pg_regress_installcheck)
+
 installcheck: simulator
 
 # A header is cheap to rebuild for, a stale object is dear to find.
