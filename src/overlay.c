@@ -20,6 +20,7 @@ struct MpOverlay
 	const MpSettings *settings;
 	int			place;			/* -1: nothing queued */
 	CommandId	curcid;
+	MemoryContext context;		/* of what it allocates: rows come and go */
 	Bitmapset  *seen;			/* indexes of changes that a row of the API
 								 * has shown */
 	int			next;			/* of the queue, for added rows */
@@ -42,6 +43,7 @@ mp_overlay_begin(const MpSettings *settings, CommandId curcid)
 	overlay->settings = settings;
 	overlay->place = place;
 	overlay->curcid = curcid;
+	overlay->context = CurrentMemoryContext;
 	return overlay;
 }
 
@@ -60,6 +62,7 @@ mp_overlay_membership(MpOverlay *overlay, int64 account, int64 project,
 {
 	int			index;
 	const MpChange *change = visible_change(overlay, account, project, &index);
+	MemoryContext old;
 
 	if (mp_overlay_account(overlay, account) == MP_SIGHT_HIDDEN)
 		return MP_SIGHT_HIDDEN;
@@ -67,7 +70,9 @@ mp_overlay_membership(MpOverlay *overlay, int64 account, int64 project,
 		return MP_SIGHT_AS_IS;
 	if (change->kind == MP_CHANGE_REMOVE)
 		return MP_SIGHT_HIDDEN;
+	old = MemoryContextSwitchTo(overlay->context);
 	overlay->seen = bms_add_member(overlay->seen, index);
+	MemoryContextSwitchTo(old);
 	*role = change->role;
 	return MP_SIGHT_ROLE;
 }
