@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_stream.c
- *		An answer's bytes in, whole elements of its results out, as they arrive.
+ *		An answer's bytes in, the elements of its results out as they arrive.
  *
  * Owns the envelope of an answer.  Must not know what the elements mean.
  *
@@ -54,7 +54,7 @@ struct MpJsonStream
 	Place		place;
 	MpJsonShape shape;			/* as far as is known */
 	int			depth;
-	uint64_t	objects;		/* bit 0: the innermost container is an object */
+	uint64_t	objects;		/* bit 0: is the innermost container one? */
 	bool		in_name;		/* the string is the name of a member */
 	bool		results_next;	/* the next value is that of "results" */
 	const char *literal;		/* what is left of true, false or null */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_stream.h
- *		An answer's bytes in, whole elements of its results out, as they arrive.
+ *		An answer's bytes in, the elements of its results out as they arrive.
  *
  * Knows the envelope of an answer and nothing of what the elements mean.  An
  * answer is one of

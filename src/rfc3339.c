@@ -116,8 +116,10 @@ read_date_time(const char *text, Clock *clock)
 		return false;
 	if (text[10] != 'T' && text[10] != 't' && text[10] != ' ')
 		return false;
-	if (clock->year < 1 || clock->month < 1 || clock->month > 12 ||
-		clock->day < 1 || clock->day > days_in_month(clock->year, clock->month))
+	if (clock->year < 1 || clock->month < 1 || clock->month > 12)
+		return false;
+	if (clock->day < 1 ||
+		clock->day > days_in_month(clock->year, clock->month))
 		return false;
 	return clock->hour >= 0 && clock->hour <= 23 &&
 		clock->minute >= 0 && clock->minute <= 59 &&

@@ -168,7 +168,8 @@ check_tree(const Outcome *outcome, json_t *tree)
 	}
 	if (json_is_array(results) || json_is_object(results))
 		json_object_set_new(tree, "results", json_null());
-	envelope = json_loadb(outcome->envelope, outcome->envelope_length, 0, NULL);
+	envelope = json_loadb(outcome->envelope, outcome->envelope_length, 0,
+						  NULL);
 	require(json_equal(envelope, tree));
 	json_decref(envelope);
 }

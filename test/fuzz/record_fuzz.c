@@ -36,10 +36,10 @@ check_text(const MpRecord *record, const MpText *text)
 	const MpText *raw = &record->raw;
 	const MpBuffer *buffer = &record->buffer;
 	bool		in_raw = text->data >= raw->data &&
-	text->data + text->length <= raw->data + raw->length;
+		text->data + text->length <= raw->data + raw->length;
 	bool		in_buffer = buffer->data != NULL &&
-	text->data >= buffer->data &&
-	text->data + text->length <= buffer->data + buffer->length;
+		text->data >= buffer->data &&
+		text->data + text->length <= buffer->data + buffer->length;
 
 	require(in_raw || in_buffer);
 	require(memchr(text->data, '\0', text->length) == NULL);
@@ -99,7 +99,8 @@ check_fault(const MpFault *fault, const json_t *tree)
 	require(memchr(fault->field, '\0', sizeof(fault->field)) != NULL);
 	require(memchr(fault->reason, '\0', sizeof(fault->reason)) != NULL);
 	require(fault->id >= 0);
-	if (tree != NULL && strncmp(fault->reason, NOT_JSON, strlen(NOT_JSON)) == 0)
+	if (tree != NULL &&
+		strncmp(fault->reason, NOT_JSON, strlen(NOT_JSON)) == 0)
 		require(strncmp(fault->reason, TOO_DEEP, strlen(TOO_DEEP)) == 0);
 }
 

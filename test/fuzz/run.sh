@@ -70,7 +70,13 @@ run()
 	fi
 }
 
-[ $# -gt 0 ] || set -- $(ls ./*_fuzz.c | sed 's!^\./\(.*\)_fuzz\.c$!\1!')
+if [ $# -eq 0 ]
+then
+	for file in *_fuzz.c
+	do
+		set -- "$@" "${file%_fuzz.c}"
+	done
+fi
 failed=0
 for name
 do

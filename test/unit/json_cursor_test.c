@@ -229,8 +229,8 @@ static void
 test_mutations(void)
 {
 	static const char sample[] =
-	"{\"id\": 1, \"name\":\"J\\u00fcrgen \\ud83d\\ude00 \xe2\x82\xac\","
-	"\"x\":[true,false,null,-1.5e+10,{\"x\":\"\"}], \"y\":{}}";
+		"{\"id\": 1, \"name\":\"J\\u00fcrgen \\ud83d\\ude00 \xe2\x82\xac\","
+		"\"x\":[true,false,null,-1.5e+10,{\"x\":\"\"}], \"y\":{}}";
 	size_t		length = strlen(sample);
 	char		text[sizeof(sample)];
 	int			wrong = 0;

@@ -16,8 +16,10 @@ static size_t freed_bytes;
 static size_t unwiped_bytes;
 static void checking_free(void *data, size_t size);
 
+#define malloc(size) calloc(1, (size))
 #define free(data) checking_free((data), buffer->capacity)
 #include "buffer.h"
+#undef malloc
 #undef free
 
 #include "json_stream.h"
@@ -124,7 +126,7 @@ finish(MpJsonStream *stream, Text *transcript)
 	add(transcript, "\n", 1);
 }
 
-/* The transcript of an answer cut into pieces of `step` bytes after `first`. */
+/* The transcript of an answer cut at `first`, then after each `step` bytes. */
 static Text
 transcribe(const char *answer, size_t length, size_t first, size_t step)
 {
@@ -358,7 +360,7 @@ static Text
 transcribe_limit(const Limit *limit, size_t more, size_t step)
 {
 	size_t		filled = MP_JSON_ELEMENT_LIMIT + more -
-	strlen(limit->open) - strlen(limit->close);
+		strlen(limit->open) - strlen(limit->close);
 	char	   *filler = malloc(filled);
 	Text		text = {NULL, 0, 0};
 	Text		transcript;
