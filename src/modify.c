@@ -279,20 +279,20 @@ check_update(const MpTable *table, List *colnos)
 				 errhint("Create a new account, and delete the old one.")));
 	foreach(cell, colnos)
 	{
-		const MpColumn *column =
-			table->attributes[lfirst_int(cell) - 1].column;
+		const MpAttribute *attribute =
+			&table->attributes[lfirst_int(cell) - 1];
 
-		if (column->update)
+		if (attribute->column->update)
 			continue;
-		if (column->insert == MP_COLUMN_READ_ONLY)
+		if (attribute->column->insert == MP_COLUMN_READ_ONLY)
 			ereport(ERROR,
 					(errcode(ERRCODE_GENERATED_ALWAYS),
 					 errmsg("column \"%s\" of foreign table \"%s\" can only be read",
-							column->name, table->name)));
+							attribute->name, table->name)));
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot update column \"%s\" of foreign table \"%s\"",
-						column->name, table->name),
+						attribute->name, table->name),
 				 errdetail("Mixpanel can change the role of a membership only."),
 				 errhint("Delete the row and insert another.")));
 	}

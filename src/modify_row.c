@@ -19,9 +19,11 @@
 #include "modify.h"
 #include "session.h"
 
+static bool is_of_organization(const MpModify *modify, TupleTableSlot *slot);
 static void read_account(const MpModify *modify, TupleTableSlot *slot,
 						 MpNewAccount *account);
-static void refuse_empty(const char *text, const char *column);
+static void refuse_empty(const MpTable *table, MpField field,
+						 const char *text);
 static void keep_given(MpRecord *record, const MpNewAccount *account);
 static void keep_text(MpRecord *record, MpField field, const char *text);
 static void fill_account(const MpModify *modify, const MpRecord *record,
@@ -35,20 +37,19 @@ mp_modify_check_row(const MpModify *modify, TupleTableSlot *slot)
 
 	for (int i = 0; i < table->natts; i++)
 	{
-		const MpColumn *column = table->attributes[i].column;
+		const MpAttribute *attribute = &table->attributes[i];
+		const MpColumn *column = attribute->column;
 
 		if (column != NULL && column->insert == MP_COLUMN_READ_ONLY &&
 			!slot_attisnull(slot, i + 1))
 			ereport(ERROR,
 					(errcode(ERRCODE_GENERATED_ALWAYS),
 					 errmsg("cannot insert a value into column \"%s\" of foreign table \"%s\"",
-							column->name, table->name),
+							attribute->name, table->name),
 					 errdetail("Mixpanel assigns it."),
 					 errhint("Leave the column out, or use NULL.")));
 	}
-	if (mp_relation_has(table, slot, MP_FIELD_ORGANIZATION_ID) &&
-		mp_relation_id(table, slot, MP_FIELD_ORGANIZATION_ID) !=
-		modify->settings->organization_id)
+	if (!is_of_organization(modify, slot))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
 				 errmsg("new row for foreign table \"%s\" is of another organization",
@@ -102,9 +103,11 @@ mp_modify_insert_membership(EState *estate, MpModify *modify,
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
 				 errmsg("null value in column \"%s\" of foreign table \"%s\"",
-						"role", modify->table->name),
+						mp_relation_attribute_name(modify->table,
+												   MP_FIELD_ROLE),
+						modify->table->name),
 				 errhint("Roles are owner, admin, analyst, consumer, or a custom one.")));
-	refuse_empty(change.role, "role");
+	refuse_empty(modify->table, MP_FIELD_ROLE, change.role);
 	mp_changeset_queue(&change);
 
 	set_integer(&record, MP_FIELD_ID, change.account);
@@ -113,6 +116,22 @@ mp_modify_insert_membership(EState *estate, MpModify *modify,
 				modify->settings->organization_id);
 	keep_text(&record, MP_FIELD_ROLE, change.role);
 	mp_relation_fill(modify->table, MP_FIELD_ALL, &record, slot);
+}
+
+/* NULL stands for the table's own. */
+static bool
+is_of_organization(const MpModify *modify, TupleTableSlot *slot)
+{
+	AttrNumber	attnum = mp_relation_attribute(modify->table,
+											   MP_FIELD_ORGANIZATION_ID);
+	bool		isnull;
+	Datum		datum;
+
+	if (attnum == InvalidAttrNumber)
+		return true;
+	datum = slot_getattr(slot, attnum, &isnull);
+	return isnull || mp_relation_integer(modify->table, attnum, datum) ==
+		modify->settings->organization_id;
 }
 
 static void
@@ -131,28 +150,31 @@ read_account(const MpModify *modify, TupleTableSlot *slot,
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
 				 errmsg("a new service account needs a value for \"username\" or \"name\"")));
-	refuse_empty(account->username, "username");
-	refuse_empty(account->name, "name");
-	refuse_empty(account->role, "role");
+	refuse_empty(table, MP_FIELD_USERNAME, account->username);
+	refuse_empty(table, MP_FIELD_NAME, account->name);
+	refuse_empty(table, MP_FIELD_ROLE, account->role);
 	if (account->projects == NULL)
 		return;
 	wrong = mp_api_check_projects(account->projects);
 	if (wrong != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for column \"projects\": %s", wrong),
+				 errmsg("invalid value for column \"%s\": %s",
+						mp_relation_attribute_name(table,
+												   MP_FIELD_PROJECTS), wrong),
 				 errhint("Use a value such as '[{\"id\": 456, \"role\": \"admin\"}]'.")));
 	if (strcmp(account->projects, "[]") == 0)
 		account->projects = NULL;
 }
 
 static void
-refuse_empty(const char *text, const char *column)
+refuse_empty(const MpTable *table, MpField field, const char *text)
 {
 	if (text != NULL && *text == '\0')
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" cannot be empty", column)));
+				 errmsg("column \"%s\" cannot be empty",
+						mp_relation_attribute_name(table, field))));
 }
 
 /* What was given and the answer does not repeat. */

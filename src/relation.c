@@ -196,6 +196,10 @@ mp_relation_wanted(const MpTable *table, Bitmapset *attrs)
 const char *
 mp_relation_attribute_name(const MpTable *table, MpField field)
 {
+	AttrNumber	attnum = mp_relation_attribute(table, field);
+
+	if (attnum != InvalidAttrNumber)
+		return table->attributes[attnum - 1].name;
 	for (int i = 0; i < table->relation->column_count; i++)
 		if (table->relation->columns[i].field == field)
 			return table->relation->columns[i].name;
@@ -270,6 +274,7 @@ open_attribute(MpAttribute *attribute, Form_pg_attribute att)
 	Oid			function;
 	bool		varlena;
 
+	attribute->name = pstrdup(NameStr(att->attname));
 	attribute->type = att->atttypid;
 	attribute->typmod = att->atttypmod;
 	attribute->direct = is_direct(attribute->column->field, att->atttypid,

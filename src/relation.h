@@ -58,6 +58,7 @@ typedef struct MpRelation
 typedef struct MpAttribute
 {
 	const MpColumn *column;		/* NULL: a dropped attribute */
+	const char *name;			/* as the foreign table calls it */
 	Oid			type;
 	int32		typmod;
 	bool		direct;			/* the type is the field's own: no detour over
@@ -111,10 +112,6 @@ extern void mp_relation_fill(const MpTable *table, uint32 wanted,
 
 /* ---- values of a row that is to be written ---- */
 
-/* False for NULL and for a table without the field. */
-extern bool mp_relation_has(const MpTable *table, TupleTableSlot *slot,
-							MpField field);
-
 /* A datum of the attribute's type -> int64.  Raises 22P02, 22003. */
 extern int64 mp_relation_integer(const MpTable *table, AttrNumber attnum,
 								 Datum datum);
@@ -132,7 +129,8 @@ extern char *mp_relation_text(const MpTable *table, TupleTableSlot *slot,
 extern char *mp_relation_time(const MpTable *table, TupleTableSlot *slot,
 							  MpField field);
 
-/* The name of the attribute that shows a field, for messages. */
+/* What the foreign table calls a field, for messages; our own name for it
+ * where no attribute shows it. */
 extern const char *mp_relation_attribute_name(const MpTable *table,
 											  MpField field);
 

@@ -152,14 +152,6 @@ to_server(const MpText *text)
 	return pg_any_to_server(copy, (int) text->length, PG_UTF8);
 }
 
-bool
-mp_relation_has(const MpTable *table, TupleTableSlot *slot, MpField field)
-{
-	AttrNumber	attnum = mp_relation_attribute(table, field);
-
-	return attnum != InvalidAttrNumber && !slot_attisnull(slot, attnum);
-}
-
 int64
 mp_relation_integer(const MpTable *table, AttrNumber attnum, Datum datum)
 {
@@ -229,13 +221,13 @@ mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
 				 errmsg("column \"%s\" cannot be infinite",
-						attribute->column->name),
+						attribute->name),
 				 errhint("Use NULL for an account that never expires.")));
 	if (!mp_record_format_time(time, text))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
 				 errmsg("column \"%s\" is out of range",
-						attribute->column->name),
+						attribute->name),
 				 errdetail("The API takes the years 1 to 9999.")));
 	return text;
 }
