@@ -23,7 +23,7 @@
 static MpRecord record;
 static MpFault fault;
 
-/* Decode in memory of exactly the element's size, which lives until the next. */
+/* Decode in memory of exactly the element's size, kept until the next. */
 static bool
 decode_bytes(MpRecordKind kind, uint32_t wanted, const char *element,
 			 size_t length)
