@@ -218,21 +218,27 @@ fill_membership(MpScan *scan, const MpRecord *record, TupleTableSlot *slot)
 	return true;
 }
 
-/* Its deletion will be refused. */
+/* Its deletion will be refused; that of one which it was before, will not. */
 static void
 note_own_account(MpScan *scan, const MpRecord *record)
 {
 	const MpValue *username = &record->values[MP_FIELD_USERNAME];
+	int64		account = record->values[MP_FIELD_ID].as.integer;
 	const char *own = scan->settings->username;
 	MpRoutes   *routes;
 
-	if (!username->present || own == NULL ||
-		username->as.text.length != strlen(own) ||
-		memcmp(username->as.text.data, own, username->as.text.length) != 0)
+	if (!username->present || own == NULL)
 		return;
 	routes = mp_session_routes(scan->settings->server_id);
-	routes->own_account = record->values[MP_FIELD_ID].as.integer;
-	routes->own_user = scan->settings->user_id;
+	if (username->as.text.length == strlen(own) &&
+		memcmp(username->as.text.data, own, strlen(own)) == 0)
+	{
+		routes->own_account = account;
+		routes->own_user = scan->settings->user_id;
+	}
+	else if (routes->own_account == account &&
+			 routes->own_user == scan->settings->user_id)
+		routes->own_account = 0;
 }
 
 static bool

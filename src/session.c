@@ -187,7 +187,8 @@ note_change(Datum arg pg_attribute_unused(),
 
 /*
  * A server or a user mapping has changed: connections may lead to the wrong
- * host and what was learnt of routes may be wrong.
+ * host and what was learnt of routes may be wrong.  The account one
+ * authenticates with stays: a DELETE may be about to meet it.
  */
 static void
 apply_change(void)
@@ -205,10 +206,13 @@ apply_change(void)
 	hash_seq_init(&scan, routes);
 	while ((entry = hash_seq_search(&scan)) != NULL)
 	{
-		uint32		server_id = entry->server_id;
+		MpRoutes	kept = {
+			.server_id = entry->server_id,
+			.own_account = entry->own_account,
+			.own_user = entry->own_user,
+		};
 
-		memset(entry, 0, sizeof(MpRoutes));
-		entry->server_id = server_id;
+		*entry = kept;
 	}
 }
 

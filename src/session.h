@@ -25,7 +25,7 @@ typedef enum MpRoute
 	MP_ROUTE_MISSING,
 } MpRoute;
 
-/* Forgotten when the server's options change. */
+/* Routes are forgotten when the server's options change. */
 typedef struct MpRoutes
 {
 	uint32		server_id;		/* key */
