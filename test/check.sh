@@ -23,7 +23,8 @@ install_extension
 
 make_room
 copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
-	mixpanel_sa_fdw.so sql expected src test
+	mixpanel_sa_fdw.so sql expected src test doc README.md \
+	CHANGELOG.md CONTRIBUTING.md LICENSE
 
 # Paths of the tests, in order, that match a NAME.
 list_tests()
