@@ -169,12 +169,7 @@ mixpanelExecForeignUpdate(EState *estate, ResultRelInfo *rinfo,
 	change.project = junk_id(modify, planSlot, modify->project_junk,
 							 MP_FIELD_PROJECT_ID);
 	check_keys(modify, slot, &change);
-	change.role = mp_relation_text(modify->table, slot, MP_FIELD_ROLE);
-	if (change.role == NULL || change.role[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("a membership of foreign table \"%s\" needs a role",
-						modify->table->name)));
+	change.role = mp_modify_role(modify, slot);
 	if (rinfo->ri_oldTupleSlot != NULL && !TTS_EMPTY(rinfo->ri_oldTupleSlot))
 		change.old_role = mp_relation_text(modify->table,
 										   rinfo->ri_oldTupleSlot,

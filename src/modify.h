@@ -76,6 +76,10 @@ extern void mp_modify_insert_account(EState *estate, MpModify *modify,
 extern void mp_modify_insert_membership(EState *estate, MpModify *modify,
 										TupleTableSlot *slot);
 
+/* The role of a row to be written, in UTF-8; raises 23502 for NULL, 22023 for
+ * an empty one. */
+extern char *mp_modify_role(const MpModify *modify, TupleTableSlot *slot);
+
 /* Refuse a value for a column that may not be given one. */
 extern void mp_modify_check_row(const MpModify *modify, TupleTableSlot *slot);
 

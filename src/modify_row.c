@@ -98,16 +98,7 @@ mp_modify_insert_membership(EState *estate, MpModify *modify,
 
 	change.account = mp_relation_id(modify->table, slot, MP_FIELD_ID);
 	change.project = mp_relation_id(modify->table, slot, MP_FIELD_PROJECT_ID);
-	change.role = mp_relation_text(modify->table, slot, MP_FIELD_ROLE);
-	if (change.role == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("null value in column \"%s\" of foreign table \"%s\"",
-						mp_relation_attribute_name(modify->table,
-												   MP_FIELD_ROLE),
-						modify->table->name),
-				 errhint("Roles are owner, admin, analyst, consumer, or a custom one.")));
-	refuse_empty(modify->table, MP_FIELD_ROLE, change.role);
+	change.role = mp_modify_role(modify, slot);
 	mp_changeset_queue(&change);
 
 	set_integer(&record, MP_FIELD_ID, change.account);
@@ -116,6 +107,23 @@ mp_modify_insert_membership(EState *estate, MpModify *modify,
 				modify->settings->organization_id);
 	keep_text(&record, MP_FIELD_ROLE, change.role);
 	mp_relation_fill(modify->table, MP_FIELD_ALL, &record, slot);
+}
+
+char *
+mp_modify_role(const MpModify *modify, TupleTableSlot *slot)
+{
+	char	   *role = mp_relation_text(modify->table, slot, MP_FIELD_ROLE);
+
+	if (role == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("null value in column \"%s\" of foreign table \"%s\"",
+						mp_relation_attribute_name(modify->table,
+												   MP_FIELD_ROLE),
+						modify->table->name),
+				 errhint("Roles are owner, admin, analyst, consumer, or a custom one.")));
+	refuse_empty(modify->table, MP_FIELD_ROLE, role);
+	return role;
 }
 
 /* NULL stands for the table's own. */
