@@ -35,6 +35,8 @@ OBJS = \
 	src/http_tally.o \
 	src/http_transfer.o \
 	src/import.o \
+	src/join_exec.o \
+	src/join_plan.o \
 	src/json_cursor.o \
 	src/json_stream.o \
 	src/json_string.o \

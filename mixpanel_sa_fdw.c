@@ -22,6 +22,7 @@
 #include "src/compat.h"
 #include "src/explain.h"
 #include "src/import.h"
+#include "src/join.h"
 #include "src/modify.h"
 #include "src/option.h"
 #include "src/plan.h"
@@ -67,10 +68,11 @@ _PG_init(void)
 	MarkGUCPrefixReserved("mixpanel_sa_fdw");
 	mp_session_init();
 	mp_changeset_init();
+	mp_join_init();
 }
 
 Datum
-mixpanel_sa_fdw_handler(PG_FUNCTION_ARGS)
+mixpanel_sa_fdw_handler(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	FdwRoutine *routine = makeNode(FdwRoutine);
 

@@ -39,8 +39,8 @@ typedef struct MpSlot
 	bool		verifying;		/* the call asks whether the parent exists */
 	bool		exists;			/* and it does */
 	int64		witness;		/* another project that exists; 0: none seen */
-	bool		on_witness;		/* the call asks for that one's memberships, to
-								 * learn whether the server has the route */
+	bool		on_witness;		/* the call asks for that one's memberships,
+								 * to learn whether the server has the route */
 } MpSlot;
 
 struct MpFetch

@@ -73,6 +73,8 @@ static void estimate_accounts(const MpPlanInfo *info, double tuples,
 static void estimate_memberships(const MpPlanInfo *info, double tuples,
 								 double accounts, double projects,
 								 MpScanCost *cost);
+static void price_scan(const RelOptInfo *baserel, const MpScanCost *cost,
+					   Cost *startup, Cost *total);
 static void add_scan_path(PlannerInfo *root, RelOptInfo *baserel,
 						  ParamPathInfo *param);
 static List *join_parameters(PlannerInfo *root, RelOptInfo *baserel);
@@ -165,6 +167,7 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 						 makeInteger((int) target));
 	private = lappend(private,
 					  makeInteger((int) Min(baserel->tuples, INT_MAX)));
+	private = lappend(private, makeInteger(-1));
 	return make_foreignscan(tlist, clauses, baserel->relid, exprs, private,
 							NIL, NIL, outer_plan);
 }
@@ -173,6 +176,29 @@ bool
 mixpanelIsForeignPathAsyncCapable(ForeignPath *path)
 {
 	return ((MpPlanInfo *) path->path.parent->fdw_private)->async_capable;
+}
+
+void
+mp_plan_lookup_cost(RelOptInfo *baserel, MpField field, double count,
+					Cost *startup, Cost *total)
+{
+	const MpPlanInfo *info = baserel->fdw_private;
+	MpScanCost	cost;
+
+	if (info->table->relation->kind == MP_RELATION_ACCOUNTS)
+		estimate_accounts(info, baserel->tuples, count, &cost);
+	else
+		estimate_memberships(info, baserel->tuples,
+							 field == MP_FIELD_ID ? count : -1,
+							 field == MP_FIELD_PROJECT_ID ? count : -1,
+							 &cost);
+	price_scan(baserel, &cost, startup, total);
+}
+
+const MpTable *
+mp_plan_table(const RelOptInfo *baserel)
+{
+	return ((const MpPlanInfo *) baserel->fdw_private)->table;
 }
 
 bool
@@ -300,25 +326,34 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *param)
 	int			own_clauses = list_length(baserel->baserestrictinfo);
 	double		rows = param != NULL ? param->ppi_rows : baserel->rows;
 	MpScanCost	cost;
-	double		startup;
-	double		total;
+	Cost		startup;
+	Cost		total;
 
 	if (param != NULL)
 		keys = list_concat(relation_keys(root, baserel, param->ppi_clauses,
 										 own_clauses), keys);
 	estimate_cost(root, baserel, keys, &cost);
-	startup = cost.first * info->round_trip_cost +
-		baserel->baserestrictcost.startup;
-	total = startup +
-		(cost.round_trips - cost.first) * info->round_trip_cost +
-		cost.requests * REQUEST_COST +
-		cost.tuples * (info->tuple_cost + cpu_tuple_cost +
-					   baserel->baserestrictcost.per_tuple);
-	total = Max(total, startup);
+	price_scan(baserel, &cost, &startup, &total);
 	add_path(baserel, (Path *)
 			 MP_FOREIGN_PATH(root, baserel, rows, startup, total,
 							 param != NULL ? param->ppi_req_outer :
 							 baserel->lateral_relids));
+}
+
+static void
+price_scan(const RelOptInfo *baserel, const MpScanCost *cost, Cost *startup,
+		   Cost *total)
+{
+	const MpPlanInfo *info = baserel->fdw_private;
+
+	*startup = cost->first * info->round_trip_cost +
+		baserel->baserestrictcost.startup;
+	*total = *startup +
+		(cost->round_trips - cost->first) * info->round_trip_cost +
+		cost->requests * REQUEST_COST +
+		cost->tuples * (info->tuple_cost + cpu_tuple_cost +
+						baserel->baserestrictcost.per_tuple);
+	*total = Max(*total, *startup);
 }
 
 /*

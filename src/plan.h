@@ -31,6 +31,8 @@ enum MpScanPrivate
 	MP_SCAN_TARGET,				/* Integer: MpScanTarget */
 	MP_SCAN_TUPLES,				/* Integer: rows the whole table is thought to
 								 * have */
+	MP_SCAN_GATHERED,			/* Integer: MpField whose values a lookup join
+								 * gives; -1: none */
 };
 
 /* What the scan's rows are for. */
@@ -54,6 +56,16 @@ extern ForeignScan *mixpanelGetForeignPlan(PlannerInfo *root,
 
 /* Option async_capable, for Append. */
 extern bool mixpanelIsForeignPathAsyncCapable(ForeignPath *path);
+
+/*
+ * What it costs to read the rows of about `count` ids of a field at once:
+ * the planner's units; *startup until the first row, *total until the last.
+ */
+extern void mp_plan_lookup_cost(RelOptInfo *baserel, MpField field,
+								double count, Cost *startup, Cost *total);
+
+/* The foreign table behind a relation that this extension planned. */
+extern const MpTable *mp_plan_table(const RelOptInfo *baserel);
 
 /*
  * Are `count` accounts got sooner by one list of about `tuples` than one by

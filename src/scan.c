@@ -103,6 +103,16 @@ mixpanelEndForeignScan(ForeignScanState *node)
 }
 
 void
+mp_scan_gather(ForeignScanState *node, int64 *ids, int count)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	scan->gathered.pinned = true;
+	scan->gathered.ids = ids;
+	scan->gathered.count = count;
+}
+
+void
 mp_scan_tally(const MpScan *scan, MpTally *tally)
 {
 	*tally = scan->tally;
@@ -121,6 +131,7 @@ read_private(MpScan *scan, ForeignScan *plan)
 	scan->wanted = (uint32) intVal(list_nth(private, MP_SCAN_WANTED));
 	scan->target = intVal(list_nth(private, MP_SCAN_TARGET));
 	scan->tuples = intVal(list_nth(private, MP_SCAN_TUPLES));
+	scan->gathered_field = intVal(list_nth(private, MP_SCAN_GATHERED));
 }
 
 static void

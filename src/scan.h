@@ -33,6 +33,9 @@ typedef struct MpScan
 	List	   *arrays;
 	List	   *groups;
 
+	int			gathered_field; /* MpField that a lookup join pins; -1: none */
+	MpIds		gathered;		/* to these, set before a rescan */
+
 	MemoryContext lookup_context;	/* the lookup and the fetch; reset by
 									 * rescan */
 	MpLookup	lookup;
@@ -65,6 +68,12 @@ extern void mixpanelForeignAsyncNotify(AsyncRequest *areq);
  */
 extern void mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 								bool only_constants);
+
+/*
+ * For a lookup join: the ids that the next rescan reads; ascending, distinct,
+ * and the caller's to keep until then.
+ */
+extern void mp_scan_gather(ForeignScanState *node, int64 *ids, int count);
 
 /* What the scan has cost so far. */
 extern void mp_scan_tally(const MpScan *scan, MpTally *tally);

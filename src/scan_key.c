@@ -57,6 +57,15 @@ mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 		while (at < count && list_nth_int(scan->groups, at) == group)
 			at++;
 	}
+	if (scan->gathered_field >= 0)
+	{
+		IdList		list = {.unknown = only_constants};
+
+		/* the lookup cuts its ids in place: those are the join's */
+		for (int i = 0; i < scan->gathered.count && !only_constants; i++)
+			push_id(&list, scan->gathered.ids[i]);
+		restrict_lookup(scan, lookup, (MpField) scan->gathered_field, &list);
+	}
 	if (lookup->relation == MP_RELATION_ACCOUNTS)
 		lookup->prefer_list = lookup->accounts.pinned &&
 			mp_plan_prefers_list(scan->settings, lookup->accounts.count,

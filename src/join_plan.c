@@ -1,0 +1,410 @@
+/*-------------------------------------------------------------------------
+ *
+ * join_plan.c
+ *		The planner's side of the lookup join.
+ *
+ * A path is offered where the inner side is one of our tables and a join
+ * condition gives one of its keys.  Every join condition is checked again on
+ * every pair of rows; the key only chooses what is read.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "optimizer/tlist.h"
+#include "utils/selfuncs.h"
+
+#include "compat.h"
+#include "join.h"
+#include "plan.h"
+#include "plan_key.h"
+
+/* A join that is being looked at. */
+typedef struct JoinSearch
+{
+	PlannerInfo *root;
+	RelOptInfo *joinrel;
+	RelOptInfo *outer;
+	RelOptInfo *inner;
+	JoinType	type;
+	List	   *clauses;		/* RestrictInfos */
+} JoinSearch;
+
+/* CustomPath.custom_private. */
+enum PathPrivate
+{
+	PATH_TYPE,					/* Integer: JoinType */
+	PATH_FIELD,					/* Integer: MpField of the key */
+	PATH_VALUE,					/* the key's value, of outer columns */
+	PATH_CLAUSES,				/* RestrictInfos */
+};
+
+static void mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
+								 RelOptInfo *outerrel, RelOptInfo *innerrel,
+								 JoinType jointype, JoinPathExtraData *extra);
+static bool is_candidate(const JoinSearch *search);
+static bool is_our_table(const RelOptInfo *rel);
+static bool has_pseudoconstant(List *clauses);
+static bool is_all_vars(const RelOptInfo *rel);
+static MpKey *find_key(const JoinSearch *search);
+static Path *plain_path(const RelOptInfo *rel);
+static void add_join_path(const JoinSearch *search, MpKey *key);
+static void price_join(const JoinSearch *search, const MpKey *key,
+					   const Path *outer, Path *path);
+static Plan *mixpanelPlanLookupJoin(PlannerInfo *root, RelOptInfo *rel,
+									CustomPath *best_path, List *tlist, List *clauses,
+									List *custom_plans);
+static List *add_entry(List *tlist, Expr *expr);
+static List *scan_tlist(List *outer, List *inner, List **sources);
+static List *add_nullable_vars(List *tlist, List *exprs, List *inner,
+							   List **sources);
+static AttrNumber inner_attribute(List *tlist, AttrNumber attnum);
+
+static const CustomPathMethods path_methods = {
+	.CustomName = "MixpanelLookupJoin",
+	.PlanCustomPath = mixpanelPlanLookupJoin,
+};
+
+static const CustomScanMethods scan_methods = {
+	.CustomName = "MixpanelLookupJoin",
+	.CreateCustomScanState = mp_join_create_state,
+};
+
+static set_join_pathlist_hook_type previous_hook = NULL;
+
+void
+mp_join_init(void)
+{
+	previous_hook = set_join_pathlist_hook;
+	set_join_pathlist_hook = mixpanelJoinPathlist;
+	RegisterCustomScanMethods(&scan_methods);
+}
+
+static void
+mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
+					 RelOptInfo *innerrel, JoinType jointype,
+					 JoinPathExtraData *extra)
+{
+	JoinSearch	search = {
+		.root = root,
+		.joinrel = joinrel,
+		.outer = outerrel,
+		.inner = innerrel,
+		.type = jointype,
+		.clauses = extra->restrictlist,
+	};
+	MpKey	   *key;
+
+	if (previous_hook != NULL)
+		previous_hook(root, joinrel, outerrel, innerrel, jointype, extra);
+	if (!is_candidate(&search))
+		return;
+	key = find_key(&search);
+	if (key != NULL)
+		add_join_path(&search, key);
+}
+
+/*
+ * Left out: joins whose rows may have to be checked again by EvalPlanQual
+ * (FOR UPDATE, the target of an UPDATE or DELETE), which would need a plan
+ * for a single row.
+ */
+static bool
+is_candidate(const JoinSearch *search)
+{
+	PlannerInfo *root = search->root;
+	JoinType	type = search->type;
+
+	if (type == JOIN_LEFT || type == JOIN_ANTI)
+	{
+		if (!is_all_vars(search->inner))
+			return false;
+	}
+	else if (type != JOIN_INNER && type != JOIN_SEMI &&
+			 type != JOIN_UNIQUE_OUTER)
+		return false;
+	return is_our_table(search->inner) &&
+		root->rowMarks == NIL &&
+		(root->parse->commandType == CMD_SELECT ||
+		 root->parse->commandType == CMD_INSERT) &&
+		bms_is_empty(search->joinrel->lateral_relids) &&
+		!has_pseudoconstant(search->clauses) &&
+		!has_pseudoconstant(search->inner->baserestrictinfo);
+}
+
+static bool
+is_our_table(const RelOptInfo *rel)
+{
+	return (rel->reloptkind == RELOPT_BASEREL ||
+			rel->reloptkind == RELOPT_OTHER_MEMBER_REL) &&
+		rel->fdwroutine != NULL &&
+		rel->fdwroutine->GetForeignPlan == mixpanelGetForeignPlan;
+}
+
+/* Such conditions would put a node of their own above a plan. */
+static bool
+has_pseudoconstant(List *clauses)
+{
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+	{
+		if (lfirst_node(RestrictInfo, cell)->pseudoconstant)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_all_vars(const RelOptInfo *rel)
+{
+	ListCell   *cell;
+
+	foreach(cell, rel->reltarget->exprs)
+	{
+		if (!IsA(lfirst(cell), Var))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A condition that pins a key of the inner side to a value of the outer; the
+ * account's id is the better one.  A condition above an outer join does not
+ * restrict what it joins.
+ */
+static MpKey *
+find_key(const JoinSearch *search)
+{
+	const MpTable *table = mp_plan_table(search->inner);
+	MpKey	   *best = NULL;
+	ListCell   *cell;
+
+	foreach(cell, search->clauses)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+		List	   *keys;
+		MpKey	   *key;
+		Relids		relids;
+
+		if (IS_OUTER_JOIN(search->type) &&
+			RINFO_IS_PUSHED_DOWN(rinfo, search->joinrel->relids))
+			continue;
+		keys = mp_plan_match_keys(search->root, search->inner, table,
+								  rinfo->clause, 0);
+		if (list_length(keys) != 1)
+			continue;
+		key = linitial(keys);
+		relids = pull_varnos(search->root, (Node *) key->value);
+		if (key->array || key->field == MP_FIELD_ORGANIZATION_ID ||
+			bms_is_empty(relids) ||
+			!bms_is_subset(relids, search->outer->relids))
+			continue;
+		if (best == NULL || key->field == MP_FIELD_ID)
+			best = key;
+	}
+	return best;
+}
+
+/* The cheapest path that needs nothing from other relations. */
+static Path *
+plain_path(const RelOptInfo *rel)
+{
+	Path	   *path = rel->cheapest_total_path;
+
+	if (path == NULL || path->param_info != NULL)
+		return NULL;
+	return path;
+}
+
+static void
+add_join_path(const JoinSearch *search, MpKey *key)
+{
+	Path	   *outer = plain_path(search->outer);
+	Path	   *inner = plain_path(search->inner);
+	AttrNumber	attnum = mp_relation_attribute(mp_plan_table(search->inner),
+											   key->field);
+	List	   *columns = search->inner->reltarget->exprs;
+	CustomPath *path;
+	ListCell   *cell;
+	bool		found = false;
+
+	/* the key must be among what the inner side gives */
+	foreach(cell, columns)
+	{
+		Var		   *var = lfirst(cell);
+
+		found |= IsA(var, Var) && var->varattno == attnum;
+	}
+	if (outer == NULL || inner == NULL || !IsA(inner, ForeignPath) || !found)
+		return;
+	path = makeNode(CustomPath);
+	path->path.pathtype = T_CustomScan;
+	path->path.parent = search->joinrel;
+	path->path.pathtarget = search->joinrel->reltarget;
+	path->path.rows = search->joinrel->rows;
+	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
+	path->custom_paths = list_make2(outer, inner);
+	path->custom_private = list_make4(makeInteger((int) search->type),
+									  makeInteger((int) key->field),
+									  key->value, search->clauses);
+	path->methods = &path_methods;
+	price_join(search, key, outer, &path->path);
+	add_path(search->joinrel, &path->path);
+}
+
+/* The outer side is read to its end before anything is looked up. */
+static void
+price_join(const JoinSearch *search, const MpKey *key, const Path *outer,
+		   Path *path)
+{
+	double		count = estimate_num_groups(search->root,
+											list_make1(key->value),
+											outer->rows, NULL, NULL);
+	Cost		startup;
+	Cost		total;
+
+	mp_plan_lookup_cost(search->inner, key->field, clamp_row_est(count),
+						&startup, &total);
+	path->startup_cost = outer->total_cost + startup;
+	path->total_cost = outer->total_cost + total +
+		outer->rows * cpu_operator_cost * 2 +
+		path->rows * (cpu_tuple_cost +
+					  cpu_operator_cost * list_length(search->clauses));
+}
+
+static Plan *
+mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
+					   CustomPath *best_path, List *tlist,
+					   List *clauses pg_attribute_unused(), List *custom_plans)
+{
+	List	   *private = best_path->custom_private;
+	JoinType	type = (JoinType) intVal(list_nth(private, PATH_TYPE));
+	MpField		field = (MpField) intVal(list_nth(private, PATH_FIELD));
+	List	   *restrictions = list_nth(private, PATH_CLAUSES);
+	Plan	   *outer = linitial(custom_plans);
+	ForeignScan *inner = lsecond(custom_plans);
+	Path	   *inner_path = lsecond(best_path->custom_paths);
+	AttrNumber	attnum =
+		mp_relation_attribute(mp_plan_table(inner_path->parent), field);
+	CustomScan *scan = makeNode(CustomScan);
+	List	   *join_clauses;
+	List	   *other_clauses = NIL;
+	List	   *sources = NIL;
+
+	if (IS_OUTER_JOIN(type))
+		extract_actual_join_clauses(restrictions, rel->relids, &join_clauses,
+									&other_clauses);
+	else
+		join_clauses = extract_actual_clauses(restrictions, false);
+
+	scan->custom_scan_tlist = scan_tlist(outer->targetlist,
+										 inner->scan.plan.targetlist,
+										 &sources);
+	scan->custom_scan_tlist =
+		add_nullable_vars(scan->custom_scan_tlist,
+						  list_concat_copy(tlist, other_clauses),
+						  inner->scan.plan.targetlist, &sources);
+	scan->scan.plan.targetlist = tlist;
+	scan->scan.plan.qual = other_clauses;
+	scan->scan.scanrelid = 0;
+	scan->flags = best_path->flags;
+	scan->custom_plans = custom_plans;
+	scan->custom_exprs = lcons(list_nth(private, PATH_VALUE), join_clauses);
+	scan->custom_private =
+		list_make3(makeInteger((int) type), sources,
+				   makeInteger(inner_attribute(inner->scan.plan.targetlist,
+											   attnum)));
+	scan->methods = &scan_methods;
+
+	lfirst(list_nth_cell(inner->fdw_private, MP_SCAN_GATHERED)) =
+		makeInteger((int) field);
+	return &scan->scan.plan;
+}
+
+static List *
+add_entry(List *tlist, Expr *expr)
+{
+	AttrNumber	resno = (AttrNumber) (list_length(tlist) + 1);
+
+	return lappend(tlist, makeTargetEntry(copyObject(expr), resno, NULL,
+										  false));
+}
+
+/* The columns of both sides, one after the other. */
+static List *
+scan_tlist(List *outer, List *inner, List **sources)
+{
+	List	   *tlist = NIL;
+	ListCell   *cell;
+
+	foreach(cell, outer)
+	{
+		TargetEntry *entry = lfirst(cell);
+
+		tlist = add_entry(tlist, entry->expr);
+		*sources = lappend_int(*sources, entry->resno);
+	}
+	foreach(cell, inner)
+	{
+		TargetEntry *entry = lfirst(cell);
+
+		tlist = add_entry(tlist, entry->expr);
+		*sources = lappend_int(*sources, -entry->resno);
+	}
+	return tlist;
+}
+
+/*
+ * Above an outer join, a column of the inner side is another variable, marked
+ * as nullable by the join (PostgreSQL 16 and later): give it a place too.
+ */
+static List *
+add_nullable_vars(List *tlist, List *exprs, List *inner, List **sources)
+{
+	ListCell   *cell;
+
+	foreach(cell, pull_var_clause((Node *) exprs,
+								  PVC_RECURSE_AGGREGATES |
+								  PVC_RECURSE_WINDOWFUNCS |
+								  PVC_RECURSE_PLACEHOLDERS))
+	{
+		Var		   *var = lfirst(cell);
+		AttrNumber	resno;
+
+		if (tlist_member((Expr *) var, tlist) != NULL)
+			continue;
+		resno = inner_attribute(inner, var->varattno);
+		if (resno == InvalidAttrNumber)
+			continue;
+		tlist = add_entry(tlist, (Expr *) var);
+		*sources = lappend_int(*sources, -resno);
+	}
+	return tlist;
+}
+
+/* Where a column stands in the inner side's rows. */
+static AttrNumber
+inner_attribute(List *tlist, AttrNumber attnum)
+{
+	ListCell   *cell;
+
+	foreach(cell, tlist)
+	{
+		TargetEntry *entry = lfirst(cell);
+		Var		   *var = (Var *) entry->expr;
+
+		if (IsA(var, Var) && var->varattno == attnum)
+			return entry->resno;
+	}
+	return InvalidAttrNumber;
+}
