@@ -305,8 +305,8 @@ take_element(MpCall *call, const MpText *element, MpRecord *record,
 		return MP_CALL_FAILED;
 	if (!is_list(call->kind) && number > 1)
 		return fail(call, MP_PROBLEM_BODY, "more than one object");
-	if (!mp_record_decode(call->record_kind, call->wanted, element->data,
-						  element->length, record, &problem->fault))
+	if (!mp_record_decode(call->record_kind, call->wanted, element, record,
+						  &problem->fault))
 	{
 		problem->record = number;
 		return fail(call, MP_PROBLEM_BODY, problem->fault.reason);
@@ -458,6 +458,7 @@ decode_project(MpCall *call, const json_t *project, MpRecord *record)
 	const json_t *organization = json_object_get(project, "organization_id");
 
 	memset(record->values, 0, sizeof(record->values));
+	record->raw.data = NULL;
 	if (!json_is_integer(id) || json_integer_value(id) <= 0)
 	{
 		call->problem.record = (int64_t) call->next_project;

@@ -192,8 +192,9 @@ wipe_settings(void *arg)
 static void
 wipe(const char *text)
 {
+	/* by way of an integer: the text is ours, though settings are const */
 	if (text != NULL)
-		explicit_bzero(unconstify(char *, text), strlen(text));
+		explicit_bzero((void *) (uintptr_t) text, strlen(text));
 }
 
 /* The catalog's copy that GetUserMapping() made for us. */

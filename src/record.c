@@ -178,8 +178,8 @@ mp_record_release(MpRecord *record)
 }
 
 bool
-mp_record_decode(MpRecordKind kind, uint32_t wanted, const char *element,
-				 size_t length, MpRecord *record, MpFault *fault)
+mp_record_decode(MpRecordKind kind, uint32_t wanted, const MpText *element,
+				 MpRecord *record, MpFault *fault)
 {
 	Reading		reading;
 
@@ -188,7 +188,7 @@ mp_record_decode(MpRecordKind kind, uint32_t wanted, const char *element,
 	reading.fault = fault;
 	reading.seen = 0;
 	reading.id = 0;
-	return prepare(&reading, element, length) &&
+	return prepare(&reading, element->data, element->length) &&
 		read_members(&reading) &&
 		convert_key(&reading) &&
 		convert_wanted(&reading, wanted);

@@ -139,8 +139,8 @@ extern void mp_record_release(MpRecord *record);
  * MP_FIELD_ATTRS is present if wanted.
  */
 extern bool mp_record_decode(MpRecordKind kind, uint32_t wanted,
-							 const char *element, size_t length,
-							 MpRecord *record, MpFault *fault);
+							 const MpText *element, MpRecord *record,
+							 MpFault *fault);
 
 /*
  * The id that names the element within its list: the account's, or the

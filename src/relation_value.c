@@ -18,15 +18,16 @@
 
 #include "relation.h"
 
-static Datum read_value(const MpAttribute *attribute, const MpRecord *record);
-static Datum read_text(const MpAttribute *attribute, const MpValue *value);
-static Datum read_attrs(const MpAttribute *attribute, const MpText *raw);
-static Datum read_form(const MpAttribute *attribute, char *text);
+static Datum read_value(MpAttribute *attribute, const MpRecord *record);
+static Datum read_text(MpAttribute *attribute, const MpValue *value);
+static Datum read_attrs(MpAttribute *attribute, const MpText *raw);
+static Datum read_form(MpAttribute *attribute, char *text);
 static char *to_server(const MpText *text);
+static Datum parse_document(const char *text);
 static Datum without_key(Datum document, const char *key);
-static char *value_form(const MpAttribute *attribute, Datum datum);
+static char *value_form(MpAttribute *attribute, Datum datum);
 static Datum slot_datum(const MpTable *table, TupleTableSlot *slot,
-						MpField field, const MpAttribute **attribute);
+						MpField field, MpAttribute **attribute);
 
 void
 mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
@@ -35,7 +36,7 @@ mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
 	ExecClearTuple(slot);
 	for (int i = 0; i < table->natts; i++)
 	{
-		const MpAttribute *attribute = &table->attributes[i];
+		MpAttribute *attribute = &table->attributes[i];
 		MpField		field;
 
 		slot->tts_isnull[i] = true;
@@ -55,7 +56,7 @@ mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
 }
 
 static Datum
-read_value(const MpAttribute *attribute, const MpRecord *record)
+read_value(MpAttribute *attribute, const MpRecord *record)
 {
 	MpField		field = attribute->column->field;
 	const MpValue *value = &record->values[field];
@@ -87,7 +88,7 @@ read_value(const MpAttribute *attribute, const MpRecord *record)
 }
 
 static Datum
-read_text(const MpAttribute *attribute, const MpValue *value)
+read_text(MpAttribute *attribute, const MpValue *value)
 {
 	const MpText *text = &value->as.text;
 
@@ -102,11 +103,10 @@ read_text(const MpAttribute *attribute, const MpValue *value)
  * names; neither may be seen in a column that any SELECT might keep.
  */
 static Datum
-read_attrs(const MpAttribute *attribute, const MpText *raw)
+read_attrs(MpAttribute *attribute, const MpText *raw)
 {
 	char	   *text = to_server(raw);
-	Datum		document = DirectFunctionCall1(jsonb_in,
-											   CStringGetDatum(text));
+	Datum		document = parse_document(text);
 
 	explicit_bzero(text, strlen(text));
 	document = without_key(document, "token");
@@ -116,6 +116,35 @@ read_attrs(const MpAttribute *attribute, const MpText *raw)
 	return read_form(attribute,
 					 DatumGetCString(DirectFunctionCall1(jsonb_out,
 														 document)));
+}
+
+/*
+ * The text is valid JSON, but a number may be beyond what numeric can hold,
+ * and the encoding may lack a character.  The first is a fault of the answer.
+ */
+static Datum
+parse_document(const char *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum document = (Datum) 0;
+
+	PG_TRY();
+	{
+		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (error->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE)
+			error->sqlerrcode = ERRCODE_FDW_INVALID_DATA_TYPE;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return document;
 }
 
 static Datum
@@ -135,11 +164,9 @@ without_key(Datum document, const char *key)
 }
 
 static Datum
-read_form(const MpAttribute *attribute, char *text)
+read_form(MpAttribute *attribute, char *text)
 {
-	FmgrInfo   *input = unconstify(FmgrInfo *, &attribute->input);
-
-	return InputFunctionCall(input, text, attribute->input_param,
+	return InputFunctionCall(&attribute->input, text, attribute->input_param,
 							 attribute->typmod);
 }
 
@@ -155,7 +182,7 @@ to_server(const MpText *text)
 int64
 mp_relation_integer(const MpTable *table, AttrNumber attnum, Datum datum)
 {
-	const MpAttribute *attribute = &table->attributes[attnum - 1];
+	MpAttribute *attribute = &table->attributes[attnum - 1];
 	char	   *text;
 
 	if (attribute->type == INT8OID)
@@ -190,7 +217,7 @@ mp_relation_id(const MpTable *table, TupleTableSlot *slot, MpField field)
 char *
 mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
 {
-	const MpAttribute *attribute;
+	MpAttribute *attribute;
 	Datum		datum = slot_datum(table, slot, field, &attribute);
 	char	   *text;
 
@@ -203,7 +230,7 @@ mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
 char *
 mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 {
-	const MpAttribute *attribute;
+	MpAttribute *attribute;
 	Datum		datum = slot_datum(table, slot, field, &attribute);
 	char	   *text = palloc(MP_TIME_TEXT);
 	TimestampTz time;
@@ -234,16 +261,15 @@ mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 
 /* The text form, in the server's encoding. */
 static char *
-value_form(const MpAttribute *attribute, Datum datum)
+value_form(MpAttribute *attribute, Datum datum)
 {
-	return OutputFunctionCall(unconstify(FmgrInfo *, &attribute->output),
-							  datum);
+	return OutputFunctionCall(&attribute->output, datum);
 }
 
 /* *attribute is NULL where the value is NULL or the table lacks the field. */
 static Datum
 slot_datum(const MpTable *table, TupleTableSlot *slot, MpField field,
-		   const MpAttribute **attribute)
+		   MpAttribute **attribute)
 {
 	AttrNumber	attnum = mp_relation_attribute(table, field);
 	bool		isnull = true;

@@ -31,7 +31,7 @@ static const char *change_words(MpChangeKind kind);
 
 /* The extension's version and those of the libraries it runs with. */
 Datum
-mixpanel_sa_fdw_version(PG_FUNCTION_ARGS)
+mixpanel_sa_fdw_version(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	char	   *text = psprintf("mixpanel_sa_fdw %s, libcurl %s, jansson %s",
 								MP_VERSION, mp_http_library_version(),
@@ -102,7 +102,7 @@ mixpanel_sa_fdw_stats(PG_FUNCTION_ARGS)
 }
 
 Datum
-mixpanel_sa_fdw_stats_reset(PG_FUNCTION_ARGS)
+mixpanel_sa_fdw_stats_reset(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	if (mp_session_http_if_any() != NULL)
 		mp_http_reset_tallies(mp_session_http_if_any());

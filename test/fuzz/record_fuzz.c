@@ -137,6 +137,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t	wanted;
 	json_error_t error;
 	json_t	   *tree;
+	MpText		text;
 	bool		valid;
 
 	if (size < 4)
@@ -146,8 +147,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	wanted = data[1] | (uint32_t) data[2] << 8 | (uint32_t) data[3] << 16;
 	tree = json_loadb(element, size, JSON_REJECT_DUPLICATES, &error);
 	mp_record_init(&record);
-	valid = mp_record_decode(kind, wanted, element, size, &record, &fault);
-	require(valid == mp_record_decode(kind, wanted, element, size, &used,
+	text.data = element;
+	text.length = size;
+	valid = mp_record_decode(kind, wanted, &text, &record, &fault);
+	require(valid == mp_record_decode(kind, wanted, &text, &used,
 									  &used_fault));
 	if (valid)
 	{

@@ -29,12 +29,15 @@ decode_bytes(MpRecordKind kind, uint32_t wanted, const char *element,
 			 size_t length)
 {
 	static char *exact;
+	MpText		text;
 
 	free(exact);
 	exact = malloc(length + (length == 0));
 	memcpy(exact, element, length);
 	memset(&fault, 0x7f, sizeof(fault));
-	return mp_record_decode(kind, wanted, exact, length, &record, &fault);
+	text.data = exact;
+	text.length = length;
+	return mp_record_decode(kind, wanted, &text, &record, &fault);
 }
 
 static bool
