@@ -19,6 +19,7 @@
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM >= 160000
+#include "rewrite/rewriteManip.h"
 #include "varatt.h"
 #endif
 #if PG_VERSION_NUM >= 180000
@@ -61,6 +62,29 @@
 #define MP_FOREIGN_PATH(root, rel, rows, startup, total, outer) \
 	create_foreignscan_path(root, rel, NULL, rows, startup, total, NIL, \
 							outer, NULL, NIL)
+#endif
+
+/*
+ * From 16 on a variable says which outer joins may have made it NULL.  The
+ * join that does so (0: none, or an older server), a copy of an expression
+ * with the variables of `relids` marked by it, and whether a variable is
+ * marked by it alone.
+ */
+#if PG_VERSION_NUM >= 160000
+#define MP_OUTER_JOIN(sjinfo) ((int) (sjinfo)->ojrelid)
+#define MP_MARK_NULLABLE(node, relids, join) \
+	((join) == 0 ? (Node *) copyObject(node) : \
+	 add_nulling_relids((Node *) copyObject(node), relids, \
+						bms_make_singleton(join)))
+#define MP_IS_MARKED(var, join) \
+	((join) == 0 ? bms_is_empty((var)->varnullingrels) : \
+	 bms_is_member(join, (var)->varnullingrels) && \
+	 bms_membership((var)->varnullingrels) == BMS_SINGLETON)
+#else
+#define MP_OUTER_JOIN(sjinfo) ((void) (sjinfo), 0)
+#define MP_MARK_NULLABLE(node, relids, join) \
+	((void) (relids), (void) (join), (Node *) copyObject(node))
+#define MP_IS_MARKED(var, join) ((void) (var), (void) (join), true)
 #endif
 
 /* The role whose rights a scan is checked with; InvalidOid: the current. */

@@ -36,6 +36,7 @@ typedef struct JoinSearch
 	RelOptInfo *outer;
 	RelOptInfo *inner;
 	JoinType	type;
+	int			outer_join;		/* MP_OUTER_JOIN() */
 	List	   *clauses;		/* RestrictInfos */
 } JoinSearch;
 
@@ -46,6 +47,7 @@ enum PathPrivate
 	PATH_FIELD,					/* Integer: MpField of the key */
 	PATH_VALUE,					/* the key's value, of outer columns */
 	PATH_CLAUSES,				/* RestrictInfos */
+	PATH_OUTER_JOIN,			/* Integer: MP_OUTER_JOIN() */
 };
 
 static void mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
@@ -54,7 +56,7 @@ static void mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
 static bool is_candidate(const JoinSearch *search);
 static bool is_our_table(const RelOptInfo *rel);
 static bool has_pseudoconstant(List *clauses);
-static bool is_all_vars(const RelOptInfo *rel);
+static bool is_nullable(const JoinSearch *search);
 static MpKey *find_key(const JoinSearch *search);
 static Path *plain_path(const RelOptInfo *rel);
 static void add_join_path(const JoinSearch *search, MpKey *key);
@@ -65,8 +67,6 @@ static Plan *mixpanelPlanLookupJoin(PlannerInfo *root, RelOptInfo *rel,
 									List *custom_plans);
 static List *add_entry(List *tlist, Expr *expr);
 static List *scan_tlist(List *outer, List *inner, List **sources);
-static List *add_nullable_vars(List *tlist, List *exprs, List *inner,
-							   List **sources);
 static AttrNumber inner_attribute(List *tlist, AttrNumber attnum);
 
 static const CustomPathMethods path_methods = {
@@ -100,6 +100,7 @@ mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerre
 		.outer = outerrel,
 		.inner = innerrel,
 		.type = jointype,
+		.outer_join = MP_OUTER_JOIN(extra->sjinfo),
 		.clauses = extra->restrictlist,
 	};
 	MpKey	   *key;
@@ -126,7 +127,7 @@ is_candidate(const JoinSearch *search)
 
 	if (type == JOIN_LEFT || type == JOIN_ANTI)
 	{
-		if (!is_all_vars(search->inner))
+		if (!is_nullable(search))
 			return false;
 	}
 	else if (type != JOIN_INNER && type != JOIN_SEMI &&
@@ -164,14 +165,28 @@ has_pseudoconstant(List *clauses)
 	return false;
 }
 
+/*
+ * Can the inner side's columns be made NULL by this join alone?  Where joins
+ * were reordered they may be marked otherwise; such a join is left to core.
+ */
 static bool
-is_all_vars(const RelOptInfo *rel)
+is_nullable(const JoinSearch *search)
 {
 	ListCell   *cell;
 
-	foreach(cell, rel->reltarget->exprs)
+	foreach(cell, search->inner->reltarget->exprs)
 	{
 		if (!IsA(lfirst(cell), Var))
+			return false;
+	}
+	foreach(cell, search->joinrel->reltarget->exprs)
+	{
+		Var		   *var = lfirst(cell);
+
+		if (!IsA(var, Var))
+			return false;
+		if (bms_is_member(var->varno, search->inner->relids) &&
+			!MP_IS_MARKED(var, search->outer_join))
 			return false;
 	}
 	return true;
@@ -254,9 +269,10 @@ add_join_path(const JoinSearch *search, MpKey *key)
 	path->path.rows = search->joinrel->rows;
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
 	path->custom_paths = list_make2(outer, inner);
-	path->custom_private = list_make4(makeInteger((int) search->type),
+	path->custom_private = list_make5(makeInteger((int) search->type),
 									  makeInteger((int) key->field),
-									  key->value, search->clauses);
+									  key->value, search->clauses,
+									  makeInteger(search->outer_join));
 	path->methods = &path_methods;
 	price_join(search, key, outer, &path->path);
 	add_path(search->joinrel, &path->path);
@@ -300,6 +316,9 @@ mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 	List	   *join_clauses;
 	List	   *other_clauses = NIL;
 	List	   *sources = NIL;
+	int			join = IS_OUTER_JOIN(type) ?
+		intVal(list_nth(private, PATH_OUTER_JOIN)) : 0;
+	Relids		nullable = inner_path->parent->relids;
 
 	if (IS_OUTER_JOIN(type))
 		extract_actual_join_clauses(restrictions, rel->relids, &join_clauses,
@@ -307,13 +326,12 @@ mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 	else
 		join_clauses = extract_actual_clauses(restrictions, false);
 
-	scan->custom_scan_tlist = scan_tlist(outer->targetlist,
-										 inner->scan.plan.targetlist,
-										 &sources);
+	/* marked as they are above the join, lest setrefs.c miss them */
+	join_clauses = (List *) MP_MARK_NULLABLE(join_clauses, nullable, join);
 	scan->custom_scan_tlist =
-		add_nullable_vars(scan->custom_scan_tlist,
-						  list_concat_copy(tlist, other_clauses),
-						  inner->scan.plan.targetlist, &sources);
+		scan_tlist(outer->targetlist,
+				   (List *) MP_MARK_NULLABLE(inner->scan.plan.targetlist,
+											 nullable, join), &sources);
 	scan->scan.plan.targetlist = tlist;
 	scan->scan.plan.qual = other_clauses;
 	scan->scan.scanrelid = 0;
@@ -360,34 +378,6 @@ scan_tlist(List *outer, List *inner, List **sources)
 
 		tlist = add_entry(tlist, entry->expr);
 		*sources = lappend_int(*sources, -entry->resno);
-	}
-	return tlist;
-}
-
-/*
- * Above an outer join, a column of the inner side is another variable, marked
- * as nullable by the join (PostgreSQL 16 and later): give it a place too.
- */
-static List *
-add_nullable_vars(List *tlist, List *exprs, List *inner, List **sources)
-{
-	ListCell   *cell;
-
-	foreach(cell, pull_var_clause((Node *) exprs,
-								  PVC_RECURSE_AGGREGATES |
-								  PVC_RECURSE_WINDOWFUNCS |
-								  PVC_RECURSE_PLACEHOLDERS))
-	{
-		Var		   *var = lfirst(cell);
-		AttrNumber	resno;
-
-		if (tlist_member((Expr *) var, tlist) != NULL)
-			continue;
-		resno = inner_attribute(inner, var->varattno);
-		if (resno == InvalidAttrNumber)
-			continue;
-		tlist = add_entry(tlist, (Expr *) var);
-		*sources = lappend_int(*sources, -resno);
 	}
 	return tlist;
 }
