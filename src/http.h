@@ -141,6 +141,10 @@ extern void mp_http_run(MpHttp *http);
 /* Closes idle connections (after a change of options or credentials). */
 extern void mp_http_close_idle(MpHttp *http);
 
+/* Ends all that is under way as lost, to have the windows to oneself; the
+ * owners free their requests. */
+extern void mp_http_abandon(MpHttp *http);
+
 /* ---- one request ---- */
 
 /*
@@ -158,6 +162,14 @@ extern void mp_http_free(MpRequest *request);
  * request may be final with bytes still unread.
  */
 extern const MpAnswer *mp_http_answer(const MpRequest *request);
+
+/* Is it on the wire?  Not so while it waits for room in the window or to be
+ * sent again, nor when its answer is final. */
+extern bool mp_http_on_wire(const MpRequest *request);
+
+/* May what was asked have been carried out, by any attempt so far?  Says
+ * nothing about a request that ended OK. */
+extern bool mp_http_may_be_done(const MpRequest *request);
 
 /*
  * The unread body bytes that are there now: the body of a 2xx answer while it

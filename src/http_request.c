@@ -19,6 +19,7 @@ static bool copy_optional(char **copy, const char *text);
 static char *make_authorization(const char *username, const char *secret);
 static void encode_base64(char *out, const unsigned char *in, size_t length);
 static bool has_body(const MpRequest *request);
+static void abandon_list(MpHttpList *list);
 
 MpRequest *
 mp_http_start(MpHttp *http, const MpRequestSpec *spec)
@@ -67,6 +68,23 @@ const MpAnswer *
 mp_http_answer(const MpRequest *request)
 {
 	return &request->answer;
+}
+
+bool
+mp_http_on_wire(const MpRequest *request)
+{
+	return request->state == MP_HTTP_ON_WIRE;
+}
+
+void
+mp_http_abandon(MpHttp *http)
+{
+	MpHttpServer *server;
+
+	abandon_list(&http->backing_off);
+	for (server = http->servers; server != NULL; server = server->next)
+		abandon_list(&server->queue);
+	abandon_list(&http->on_wire);
 }
 
 size_t
@@ -263,4 +281,16 @@ encode_base64(char *out, const unsigned char *in, size_t length)
 		*out++ = rest > 2 ? digits[bits & 63] : '=';
 	}
 	*out = '\0';
+}
+
+static void
+abandon_list(MpHttpList *list)
+{
+	while (list->first != NULL)
+	{
+		MpRequest  *request = list->first;
+
+		mp_http_leave(request);
+		request->answer.outcome = MP_OUTCOME_LOST;
+	}
 }

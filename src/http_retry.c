@@ -34,6 +34,7 @@ static const StatusRule status_rules[] = {
 	{504, false, false},
 };
 
+static bool is_doubtful(const MpAnswer *answer, MpOutcome outcome);
 static bool may_retry(const MpRequest *request, MpOutcome outcome);
 static bool may_retry_status(const MpRequest *request);
 static int64_t next_backoff(MpRequest *request);
@@ -49,11 +50,41 @@ mp_http_retry_wait(MpRequest *request, MpOutcome outcome)
 	int64_t		wait = request->answer.retry_after;
 
 	if (request->answer.attempts > request->max_retries ||
-		!may_retry(request, outcome))
+		wait > request->max_retry_wait || !may_retry(request, outcome))
 		return -1;
-	if (wait < 0)
-		return next_backoff(request);
-	return wait <= request->max_retry_wait ? wait : -1;
+	request->doubtful |= is_doubtful(&request->answer, outcome);
+	return wait >= 0 ? wait : next_backoff(request);
+}
+
+bool
+mp_http_may_be_done(const MpRequest *request)
+{
+	const MpAnswer *answer = &request->answer;
+
+	switch (request->state)
+	{
+		case MP_HTTP_ON_WIRE:
+			return request->doubtful || answer->maybe_sent;
+		case MP_HTTP_DONE:
+			return request->doubtful || is_doubtful(answer, answer->outcome);
+		case MP_HTTP_QUEUED:
+		case MP_HTTP_BACKING_OFF:
+			break;
+	}
+	return request->doubtful;
+}
+
+/* May an attempt that ended so have been carried out? */
+static bool
+is_doubtful(const MpAnswer *answer, MpOutcome outcome)
+{
+	if (!answer->maybe_sent || outcome == MP_OUTCOME_REDIRECT_REFUSED ||
+		outcome == MP_OUTCOME_REDIRECT_LOOP)
+		return false;
+	if (outcome != MP_OUTCOME_STATUS)
+		return true;
+	return answer->status >= 500 &&
+		(answer->status != 503 || answer->retry_after < 0);
 }
 
 static bool
