@@ -23,6 +23,7 @@ OBJS = \
 	src/fetch_route.o \
 	src/flush.o \
 	src/flush_culprit.o \
+	src/flush_plan.o \
 	src/flush_report.o \
 	src/flush_settle.o \
 	src/http.o \

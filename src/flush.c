@@ -3,10 +3,10 @@
  * flush.c
  *		Sends what a transaction has queued, at COMMIT.
  *
- * The folded changes are grouped into units, one call each.  Units of a phase
- * run at once as far as the server's window allows.  A refusal that may have a
- * remedy waits until the calls under way have ended, then flush_settle.c looks
- * at it.
+ * flush_plan.c groups the folded changes into units, one call each.  Units of
+ * a phase run at once as far as the server's window allows.  A refusal that may
+ * have a remedy waits until the calls on the wire have ended, then
+ * flush_settle.c looks at it.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,18 +16,8 @@
 #include "utils/memutils.h"
 
 #include "flush_internal.h"
-#include "rectangle.h"
 
-#define REMOVALS_PER_CALL 1000
-#define NAMES_PER_CALL 10000	/* accounts and grants of one add-to-project */
 #define MAX_RUNNING 128			/* units with a call; the window is http.c's */
-
-/* Indexes into MpFlush.finals. */
-typedef struct FinalList
-{
-	int		   *finals;
-	int			count;
-} FinalList;
 
 /* The COMMIT under way; NULL: none. */
 static MpFlush *current = NULL;
@@ -36,26 +26,14 @@ static MpFlush *begin_flush(void);
 static void end_flush(MpFlush *flush);
 static void free_calls(void *arg);
 static void send_phases(MpFlush *flush);
-static void plan_memberships(MpFlush *flush);
-static void plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
-						const FinalList *removes);
-static void plan_adds(MpFlush *flush, const MpUnit *like,
-					  const FinalList *adds);
-static void plan_rectangle(MpFlush *flush, const MpUnit *like,
-						   const MpCell *cells, int count);
-static void plan_removals(MpFlush *flush, const MpUnit *like,
-						  const FinalList *removes);
-static void plan_singles(MpFlush *flush, MpCallKind kind, const MpUnit *like,
-						 const FinalList *list);
-static void plan_deletions(MpFlush *flush);
-static bool is_single(const MpSettings *settings, MpRoute bulk);
-static int	compare_removals(const void *a, const void *b, void *arg);
 static void run_units(MpFlush *flush);
 static bool run_batch(MpFlush *flush);
 static int	start_units(MpFlush *flush, MpUnit **running, int count);
 static bool check_unit(MpFlush *flush, MpUnit *unit);
 static void unit_done(MpFlush *flush, MpUnit *unit);
 static void judge_failure(MpFlush *flush, MpUnit *unit);
+static int	withdraw_units(MpFlush *flush, MpUnit **running, int count);
+static void put_back_waiting(MpFlush *flush, int from);
 static void settle_refusals(MpFlush *flush, int from, int to);
 static void raise_failure(MpFlush *flush, int from, int to);
 static void rethrow_with_report(MpFlush *flush, MemoryContext context);
@@ -77,22 +55,33 @@ mp_flush_send(void)
 		rethrow_with_report(flush, old);
 	}
 	PG_END_TRY();
-	current = NULL;
+	flush->complete = true;
 	MemoryContextSwitchTo(old);
-	end_flush(flush);
 }
 
+/* The memory goes with the transaction's. */
+void
+mp_flush_end(void)
+{
+	current = NULL;
+}
+
+/* Its calls end here: they would stand in the way of those that undo. */
 void
 mp_flush_abort(void)
 {
 	MpFlush    *flush = current;
 
 	current = NULL;
-	if (flush != NULL)
-		ereport(WARNING,
-				(errcode(ERRCODE_WARNING),
-				 errmsg("COMMIT was cut short while changes were being sent to Mixpanel"),
-				 errdetail("%s", mp_flush_report(flush))));
+	if (flush == NULL)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 flush->complete ?
+			 errmsg("the transaction was rolled back after its changes had been sent to Mixpanel") :
+			 errmsg("COMMIT was cut short while changes were being sent to Mixpanel"),
+			 errdetail("%s", mp_flush_report(flush))));
+	end_flush(flush);
 }
 
 const MpChange *
@@ -129,8 +118,8 @@ mp_flush_add_unit(MpFlush *flush, MpCallKind kind, const MpUnit *like,
 }
 
 /*
- * The call for some changes: all of a full rectangle for a bulk add, of any
- * set in the order of projects for a bulk removal, else one.
+ * The call for some changes: all of a full rectangle for a bulk add, any set
+ * for a bulk removal, else one.
  */
 MpCall *
 mp_flush_start_call(MpFlush *flush, MpCallKind kind, uint16 target,
@@ -171,8 +160,11 @@ mp_flush_start_call(MpFlush *flush, MpCallKind kind, uint16 target,
 	else if (kind == MP_CALL_ADD_MEMBERSHIP)
 		call = mp_api_add_membership(http, settings, first->account, grants);
 	else if (kind == MP_CALL_REMOVE_MEMBERSHIPS)
+	{
+		qsort(pairs, (size_t) count, sizeof(MpPair), mp_flush_compare_pairs);
 		call = mp_api_remove_memberships(http, settings, pairs,
 										 (size_t) count);
+	}
 	else
 		call = mp_api_remove_membership(http, settings, pairs);
 	pfree(pairs);
@@ -192,14 +184,7 @@ mp_flush_set_fates(MpFlush *flush, const int *finals, int count, MpFate fate)
 bool
 mp_flush_may_be_applied(const MpCall *call)
 {
-	const MpAnswer *answer = mp_call_answer(call);
-
-	if (!answer->maybe_sent)
-		return false;
-	if (answer->outcome == MP_OUTCOME_REDIRECT_REFUSED ||
-		answer->outcome == MP_OUTCOME_REDIRECT_LOOP)
-		return false;
-	return answer->outcome != MP_OUTCOME_STATUS || answer->status >= 500;
+	return mp_http_may_be_done(mp_call_request(call));
 }
 
 static MpFlush *
@@ -243,159 +228,10 @@ free_calls(void *arg)
 static void
 send_phases(MpFlush *flush)
 {
-	plan_memberships(flush);
+	mp_flush_plan_memberships(flush);
 	run_units(flush);
-	plan_deletions(flush);
+	mp_flush_plan_deletions(flush);
 	run_units(flush);
-}
-
-static void
-plan_memberships(MpFlush *flush)
-{
-	Size		size = sizeof(int) * (Size) (flush->final_count + 1);
-	FinalList	adds = {palloc_extended(size, MCXT_ALLOC_HUGE), 0};
-	FinalList	removes = {palloc_extended(size, MCXT_ALLOC_HUGE), 0};
-	int			target_end = -1;
-
-	for (int i = 0; i < flush->final_count; i++)
-		target_end = Max(target_end, mp_flush_change(flush, i)->target);
-	for (int target = 0; target <= target_end; target++)
-	{
-		adds.count = removes.count = 0;
-		for (int i = 0; i < flush->final_count; i++)
-		{
-			MpChangeKind kind = flush->finals[i].kind;
-			FinalList  *list = kind == MP_CHANGE_REMOVE ? &removes : &adds;
-
-			if (mp_flush_change(flush, i)->target == target &&
-				kind != MP_CHANGE_DELETE)
-				list->finals[list->count++] = i;
-		}
-		plan_target(flush, (uint16) target, &adds, &removes);
-	}
-	pfree(adds.finals);
-	pfree(removes.finals);
-}
-
-static void
-plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
-			const FinalList *removes)
-{
-	const MpSettings *settings = mp_changeset_target(target);
-	const MpRoutes *routes = mp_session_routes(settings->server_id);
-	MpUnit		like = {.target = target};
-
-	if (is_single(settings, routes->bulk_remove))
-		plan_singles(flush, MP_CALL_REMOVE_MEMBERSHIP, &like, removes);
-	else
-		plan_removals(flush, &like, removes);
-	if (is_single(settings, routes->bulk_add))
-		plan_singles(flush, MP_CALL_ADD_MEMBERSHIP, &like, adds);
-	else
-		plan_adds(flush, &like, adds);
-}
-
-static bool
-is_single(const MpSettings *settings, MpRoute bulk)
-{
-	if (settings->membership_write == MP_MEMBERSHIP_WRITE_AUTO)
-		return bulk == MP_ROUTE_MISSING;
-	return settings->membership_write == MP_MEMBERSHIP_WRITE_SINGLE;
-}
-
-static void
-plan_adds(MpFlush *flush, const MpUnit *like, const FinalList *adds)
-{
-	int			count = adds->count;
-	MpCell	   *cells = palloc_extended(sizeof(MpCell) * (Size) (count + 1),
-										MCXT_ALLOC_HUGE);
-	int			first = 0;
-
-	for (int i = 0; i < count; i++)
-	{
-		const MpChange *change = mp_flush_change(flush, adds->finals[i]);
-
-		cells[i].account = change->account;
-		cells[i].project = change->project;
-		cells[i].role = change->role;
-		cells[i].index = adds->finals[i];
-	}
-	if (mp_rectangle_cut(cells, count) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY),
-				 errmsg("out of memory")));
-	for (int i = 1; i <= count; i++)
-	{
-		if (i < count && cells[i].rectangle == cells[first].rectangle)
-			continue;
-		plan_rectangle(flush, like, &cells[first], i - first);
-		first = i;
-	}
-	pfree(cells);
-}
-
-/* A rectangle too large for one call is cut by accounts. */
-static void
-plan_rectangle(MpFlush *flush, const MpUnit *like, const MpCell *cells,
-			   int count)
-{
-	int		   *finals = palloc_extended(sizeof(int) * (Size) count,
-										 MCXT_ALLOC_HUGE);
-	int			grants = 0;
-	int			step;
-
-	for (int i = 0; i < count; i++)
-	{
-		finals[i] = cells[i].index;
-		grants += cells[i].account == cells[0].account;
-	}
-	step = grants * Max(1, NAMES_PER_CALL - grants);
-	for (int at = 0; at < count; at += step)
-		mp_flush_add_unit(flush, MP_CALL_ADD_MEMBERSHIPS, like, &finals[at],
-						  Min(step, count - at));
-	pfree(finals);
-}
-
-static void
-plan_removals(MpFlush *flush, const MpUnit *like, const FinalList *removes)
-{
-	qsort_arg(removes->finals, (size_t) removes->count, sizeof(int),
-			  compare_removals, flush);
-	for (int at = 0; at < removes->count; at += REMOVALS_PER_CALL)
-		mp_flush_add_unit(flush, MP_CALL_REMOVE_MEMBERSHIPS, like,
-						  &removes->finals[at],
-						  Min(REMOVALS_PER_CALL, removes->count - at));
-}
-
-static int
-compare_removals(const void *a, const void *b, void *arg)
-{
-	const MpChange *one = mp_flush_change(arg, *(const int *) a);
-	const MpChange *other = mp_flush_change(arg, *(const int *) b);
-
-	if (one->project != other->project)
-		return one->project < other->project ? -1 : 1;
-	return (one->account > other->account) - (one->account < other->account);
-}
-
-static void
-plan_singles(MpFlush *flush, MpCallKind kind, const MpUnit *like,
-			 const FinalList *list)
-{
-	for (int i = 0; i < list->count; i++)
-		mp_flush_add_unit(flush, kind, like, &list->finals[i], 1);
-}
-
-static void
-plan_deletions(MpFlush *flush)
-{
-	for (int i = 0; i < flush->final_count; i++)
-	{
-		MpUnit		like = {.target = mp_flush_change(flush, i)->target};
-
-		if (flush->finals[i].kind == MP_CHANGE_DELETE)
-			mp_flush_add_unit(flush, MP_CALL_DELETE_ACCOUNT, &like, &i, 1);
-	}
 }
 
 /* Until all units are done; settling a refusal may add new ones. */
@@ -409,13 +245,17 @@ run_units(MpFlush *flush)
 
 		if (!fine)
 		{
+			put_back_waiting(flush, from);
 			raise_failure(flush, from, flush->next_unit);
 			settle_refusals(flush, from, flush->next_unit);
 		}
 	}
 }
 
-/* False as soon as a call is refused or fails; those under way are awaited. */
+/*
+ * False when a call is refused or fails.  Then those on the wire are awaited
+ * and nothing is sent any more.
+ */
 static bool
 run_batch(MpFlush *flush)
 {
@@ -439,7 +279,9 @@ run_batch(MpFlush *flush)
 			fine = fine && running[i]->state == MP_UNIT_DONE;
 			running[i--] = running[--count];
 		}
-		if (!progress)
+		if (!fine)
+			count = withdraw_units(flush, running, count);
+		if (!progress && count > 0)
 			mp_session_wait(running[0]->call);
 	}
 }
@@ -526,6 +368,48 @@ judge_failure(MpFlush *flush, MpUnit *unit)
 			mp_flush_set_fates(flush, unit->finals, unit->count,
 							   MP_FATE_UNKNOWN);
 	}
+}
+
+/* Give up calls that wait for the window or to be sent again. */
+static int
+withdraw_units(MpFlush *flush, MpUnit **running, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		MpUnit	   *unit = running[i];
+
+		if (mp_http_on_wire(mp_call_request(unit->call)))
+			continue;
+		if (mp_flush_may_be_applied(unit->call))
+			mp_flush_set_fates(flush, unit->finals, unit->count,
+							   MP_FATE_UNKNOWN);
+		mp_call_free(unit->call);
+		unit->call = NULL;
+		unit->state = MP_UNIT_WAITING;
+		running[i--] = running[--count];
+	}
+	return count;
+}
+
+/* Units that were withdrawn are next in line, should it go on. */
+static void
+put_back_waiting(MpFlush *flush, int from)
+{
+	int			to = flush->next_unit;
+
+	while (from < to)
+	{
+		MpUnit	   *unit = flush->units[from];
+
+		if (unit->state != MP_UNIT_WAITING)
+			from++;
+		else
+		{
+			flush->units[from] = flush->units[--to];
+			flush->units[to] = unit;
+		}
+	}
+	flush->next_unit = to;
 }
 
 static void

@@ -16,9 +16,13 @@
  */
 extern void mp_flush_send(void);
 
+/* The transaction has committed. */
+extern void mp_flush_end(void);
+
 /*
- * In an abort: if sending was cut short by something that could not carry a
- * detail (the end of the process), say what had been applied.
+ * In an abort: say what had been applied if sending was cut short by something
+ * that could not carry a detail (the end of the process), or if the server
+ * failed to commit after all was sent.
  */
 extern void mp_flush_abort(void);
 

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * flush_internal.h
- *		What flush.c (sending), flush_settle.c (refusals) and flush_report.c
- *		(what was applied) share.
+ *		What flush.c (sending), flush_plan.c (grouping), flush_settle.c
+ *		(refusals) and flush_report.c (what was applied) share.
  *
  *-------------------------------------------------------------------------
  */
@@ -62,6 +62,7 @@ typedef struct MpFlush
 	int			unit_count;
 	int			unit_size;
 	int			next_unit;		/* the first that is still WAITING */
+	bool		complete;		/* all was sent and applied */
 	MpCall	   *side_call;		/* of settling a refusal */
 } MpFlush;
 
@@ -77,6 +78,14 @@ extern MpCall *mp_flush_start_call(MpFlush *flush, MpCallKind kind,
 extern void mp_flush_set_fates(MpFlush *flush, const int *finals, int count,
 							   MpFate fate);
 extern bool mp_flush_may_be_applied(const MpCall *call);
+
+/* ---- flush_plan.c ---- */
+
+extern void mp_flush_plan_memberships(MpFlush *flush);
+extern void mp_flush_plan_deletions(MpFlush *flush);
+
+/* MpPairs by project, then by account; for qsort(). */
+extern int	mp_flush_compare_pairs(const void *a, const void *b);
 
 /* ---- flush_settle.c ---- */
 

@@ -66,6 +66,7 @@ append_fate(const MpFlush *flush, MpFate fate, const char *title,
 			StringInfo text)
 {
 	int			count = 0;
+	int			named = 0;
 
 	for (int i = 0; i < flush->final_count; i++)
 		count += flush->fates[i] == (uint8) fate;
@@ -73,16 +74,15 @@ append_fate(const MpFlush *flush, MpFate fate, const char *title,
 		return;
 	appendStringInfo(text, "%s%s: %d", text->len > 0 ? "\n" : "", title,
 					 count);
-	count = 0;
-	for (int i = 0; i < flush->final_count && count < CHANGES_NAMED; i++)
+	for (int i = 0; i < flush->final_count && named < CHANGES_NAMED; i++)
 	{
 		if (flush->fates[i] != (uint8) fate)
 			continue;
-		appendStringInfoString(text, count++ == 0 ? " (" : "; ");
+		appendStringInfoString(text, named++ == 0 ? " (" : "; ");
 		append_change(mp_flush_change(flush, i), flush->finals[i].kind, text);
 	}
-	if (count > 0)
-		appendStringInfoString(text, count == CHANGES_NAMED ? "; ...)" : ")");
+	if (named > 0)
+		appendStringInfoString(text, named < count ? "; ...)" : ")");
 	appendStringInfoChar(text, '.');
 }
 

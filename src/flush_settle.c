@@ -30,6 +30,7 @@ static bool remove_members(MpFlush *flush, MpUnit *unit, const int *finals,
 						   int count);
 static void restore_members(MpFlush *flush, MpUnit *unit, const int *finals,
 							int count);
+static const char *original_role(const MpChange *change);
 static MpCallState run_side_call(MpFlush *flush, MpCall *call);
 static void drop_side_call(MpFlush *flush);
 static void raise_culprit(MpFlush *flush, MpUnit *unit, int final,
@@ -48,10 +49,11 @@ mp_flush_settle(MpFlush *flush, MpUnit *unit)
 		settle_removal(flush, unit, status);
 }
 
+/* Nobody is removed before all else is ruled out. */
 static void
 settle_add(MpFlush *flush, MpUnit *unit, int status)
 {
-	int			missing;
+	int			missing = -1;
 
 	if (status == 405)
 	{
@@ -60,12 +62,8 @@ settle_add(MpFlush *flush, MpUnit *unit, int status)
 		fall_back(flush, unit);
 		return;
 	}
-	if (status != 404 && any_replaces(flush, unit))
-	{
-		replace_members(flush, unit);
-		return;
-	}
-	missing = status == 409 ? -1 : mp_flush_missing_account(flush, unit);
+	if (status != 409)
+		missing = mp_flush_missing_account(flush, unit);
 	if (missing >= 0)
 		raise_culprit(flush, unit, missing, false);
 	if (status != 409)
@@ -73,9 +71,12 @@ settle_add(MpFlush *flush, MpUnit *unit, int status)
 	if (missing >= 0)
 		raise_culprit(flush, unit, missing, true);
 	/* all that is named exists, or cannot be read: is it the call? */
-	if (status != 404 || !may_lack_bulk(unit))
+	if (status == 404 && may_lack_bulk(unit))
+		fall_back(flush, unit);
+	else if (status != 404 && any_replaces(flush, unit))
+		replace_members(flush, unit);
+	else
 		raise_refusal(flush, unit);
-	fall_back(flush, unit);
 }
 
 /*
@@ -230,7 +231,14 @@ replace_members(MpFlush *flush, MpUnit *unit)
 		if (flush->finals[unit->finals[i]].replaces)
 			replaced[count++] = unit->finals[i];
 	if (!remove_members(flush, unit, replaced, count))
-		raise_refusal(flush, unit);
+	{
+		mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
+						  &error);
+		restore_members(flush, unit, replaced, count);
+		mp_flush_raise(flush, &error);
+	}
+	/* so it is, should the wait be cut short */
+	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_UNKNOWN);
 	if (run_side_call(flush,
 					  mp_flush_start_call(flush, unit->kind, unit->target,
 										  unit->finals, unit->count)) ==
@@ -242,40 +250,54 @@ replace_members(MpFlush *flush, MpUnit *unit)
 	}
 	mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
 					  &error);
-	if (mp_flush_may_be_applied(flush->side_call))
-		mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_UNKNOWN);
-	else
+	if (!mp_flush_may_be_applied(flush->side_call))
+	{
+		mp_flush_set_fates(flush, unit->finals, unit->count,
+						   MP_FATE_NOT_APPLIED);
+		mp_flush_set_fates(flush, replaced, count, MP_FATE_REMOVED);
 		restore_members(flush, unit, replaced, count);
+	}
 	drop_side_call(flush);
 	mp_flush_raise(flush, &error);
 }
 
-/* True if all of them are out. */
+/* True if all of them are out; one by one where one is gone already. */
 static bool
 remove_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 {
 	bool		bulk = unit->kind == MP_CALL_ADD_MEMBERSHIPS;
-	int			step = bulk ? count : 1;
+	bool		single = !bulk;
 
-	for (int i = 0; i < count; i += step)
+	for (int i = 0; i < count;)
 	{
-		MpCallState state =
-			run_side_call(flush,
+		int			step = single ? 1 : count;
+		int			status;
+
+		if (run_side_call(flush,
 						  mp_flush_start_call(flush, bulk ?
 											  MP_CALL_REMOVE_MEMBERSHIPS :
 											  MP_CALL_REMOVE_MEMBERSHIP,
-											  unit->target, finals + i, step));
-
-		if (state == MP_CALL_FAILED &&
-			mp_error_status(flush->side_call) != 404)
-			return false;
-		drop_side_call(flush);
-		mp_flush_set_fates(flush, finals + i, step, MP_FATE_REMOVED);
+											  unit->target, &finals[i],
+											  step)) == MP_CALL_FAILED)
+		{
+			status = mp_error_status(flush->side_call);
+			if (mp_flush_may_be_applied(flush->side_call))
+				mp_flush_set_fates(flush, &finals[i], step, MP_FATE_UNKNOWN);
+			if (status != 400 && status != 404)
+				return false;
+			if (step > 1)
+			{
+				single = true;
+				continue;
+			}
+		}
+		mp_flush_set_fates(flush, &finals[i], step, MP_FATE_REMOVED);
+		i += step;
 	}
 	return true;
 }
 
-/* One call each: the old roles need form no rectangle. */
+/* Those that were removed; one call each: old roles need form no rectangle. */
 static void
 restore_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 {
@@ -284,11 +306,12 @@ restore_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 	for (int i = 0; i < count; i++)
 	{
 		const MpChange *change = mp_flush_change(flush, finals[i]);
-		MpGrant		grant = {change->project, change->old_role};
+		MpGrant		grant = {change->project, original_role(change)};
 		MpBlock		block = {&change->account, 1, &grant, 1};
 		MpCall	   *call;
 
-		if (change->old_role == NULL)
+		if (grant.role == NULL ||
+			flush->fates[finals[i]] != MP_FATE_REMOVED)
 			continue;
 		if (unit->kind == MP_CALL_ADD_MEMBERSHIPS)
 			call = mp_api_add_memberships(mp_session_http(), settings,
@@ -299,6 +322,15 @@ restore_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 		if (run_side_call(flush, mp_session_started(call)) == MP_CALL_DONE)
 			mp_flush_set_fates(flush, &finals[i], 1, MP_FATE_NOT_APPLIED);
 	}
+}
+
+/* The role before the transaction; NULL: not known. */
+static const char *
+original_role(const MpChange *change)
+{
+	while (change->previous >= 0)
+		change = mp_changeset_get(change->previous);
+	return change->old_role;
 }
 
 /* Wait for a call that is made while nothing else is under way. */
