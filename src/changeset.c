@@ -238,6 +238,7 @@ end_transaction(XactEvent event, void *arg pg_attribute_unused())
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
+			mp_flush_end();
 			mp_creation_end();
 			forget_queue();
 			break;
@@ -366,7 +367,7 @@ is_repeated(const MpChange *change)
 		return false;
 	last = &changes[change->previous];
 	return change->kind == MP_CHANGE_DELETE ||
-		(last->cid == change->cid && last->kind == change->kind);
+		(last->cid == change->cid && last->kind != MP_CHANGE_ADD);
 }
 
 static void

@@ -49,6 +49,11 @@ static int	creation_size = 0;
 /* The answer that the caller has not forgotten yet. */
 static MpCall *answer = NULL;
 
+/* Undoing that came to no end: ms, in which statement, and since when. */
+static long undo_wasted = 0;
+static TimestampTz undo_statement = 0;
+static TimestampTz undo_begun = 0;
+
 static Creation *push_creation(uint16 target, CommandId cid,
 							   const char *username);
 static bool is_refusal(const MpCall *call);
@@ -61,6 +66,8 @@ static bool is_candidate(const MpRecord *record, const MpNewAccount *account,
 						 TimestampTz start);
 static bool is_known(const MpSettings *settings, int64 id);
 static bool same_text(const MpValue *value, const char *text);
+static TimestampTz begin_undo(void);
+static void end_undo(TimestampTz deadline);
 static void settle_answers(int first, TimestampTz deadline);
 static bool answers_pending(int first);
 static void take_answer(Creation *creation);
@@ -153,8 +160,8 @@ mp_creation_release(int level)
 void
 mp_creation_undo(int level)
 {
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													   UNDO_TIME);
+	bool		cancelled = QueryCancelPending;
+	TimestampTz deadline;
 	int			first = creation_count;
 
 	mp_creation_forget_answer(NULL);
@@ -163,11 +170,17 @@ mp_creation_undo(int level)
 	if (first == creation_count)
 		return;
 	QueryCancelPending = false;
+	deadline = begin_undo();
 	settle_answers(first, deadline);
+	/* what else the transaction asks for, nobody will read */
+	if (level == 0)
+		mp_http_abandon(mp_session_http_if_any());
 	start_deletions(first);
 	await_deletions(first, deadline);
+	end_undo(deadline);
 	warn_of_rest(first);
 	creation_count = first;
+	QueryCancelPending |= cancelled;
 }
 
 void
@@ -215,25 +228,16 @@ static bool
 is_refusal(const MpCall *call)
 {
 	const MpProblem *problem = mp_call_problem(call);
-	const MpAnswer *its = problem->answer;
 
-	if (problem->kind == MP_PROBLEM_ERROR_BODY)
-		return true;
-	if (problem->kind != MP_PROBLEM_HTTP)
-		return false;
-	if (!its->maybe_sent)
-		return true;
-	if (its->outcome == MP_OUTCOME_REDIRECT_REFUSED ||
-		its->outcome == MP_OUTCOME_REDIRECT_LOOP)
-		return true;
-	if (its->outcome != MP_OUTCOME_STATUS)
-		return false;
-	return its->status < 500 || (its->status == 503 && its->retry_after >= 0);
+	return problem->kind == MP_PROBLEM_ERROR_BODY ||
+		(problem->kind == MP_PROBLEM_HTTP &&
+		 !mp_http_may_be_done(mp_call_request(call)));
 }
 
 /*
  * The request went out and no usable answer came.  Sending it again could
- * create a second account, so only look.
+ * create a second account, so only look.  Should that be cut short, the entry
+ * still stands, and the abort warns of it.
  */
 static void
 raise_unknown(Creation *creation, const MpNewAccount *account,
@@ -249,7 +253,7 @@ raise_unknown(Creation *creation, const MpNewAccount *account,
 
 	mp_error_describe(creation->call, settings, &cause);
 	mp_call_free(creation->call);
-	creation_count--;
+	creation->call = NULL;
 	PG_TRY();
 	{
 		id = find_likely(settings, account, start, &count);
@@ -265,6 +269,7 @@ raise_unknown(Creation *creation, const MpNewAccount *account,
 		FlushErrorState();
 	}
 	PG_END_TRY();
+	creation_count--;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_CONNECTION_FAILURE),
@@ -353,22 +358,36 @@ same_text(const MpValue *value, const char *text)
 /* ---- inside an abort ---- */
 
 /*
- * Creates whose answer had not come when the transaction failed.  One that has
- * not left yet is not let go.
+ * One abort may undo level by level; those that have run out of time leave
+ * less for the others.
+ */
+static TimestampTz
+begin_undo(void)
+{
+	if (undo_statement != GetCurrentStatementStartTimestamp())
+		undo_wasted = 0;
+	undo_statement = GetCurrentStatementStartTimestamp();
+	undo_begun = GetCurrentTimestamp();
+	return TimestampTzPlusMilliseconds(undo_begun,
+									   Max(UNDO_TIME - undo_wasted, 0));
+}
+
+static void
+end_undo(TimestampTz deadline)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now >= deadline)
+		undo_wasted += TimestampDifferenceMilliseconds(undo_begun, now);
+}
+
+/*
+ * Creates whose answer had not come when the transaction failed.  One that
+ * waits to be sent, for the first time or again, is not let go any more.
  */
 static void
 settle_answers(int first, TimestampTz deadline)
 {
-	for (int i = first; i < creation_count; i++)
-	{
-		if (creations[i].call != NULL &&
-			!mp_call_answer(creations[i].call)->maybe_sent)
-		{
-			mp_call_free(creations[i].call);
-			creations[i].call = NULL;
-			creations[i].username = NULL;
-		}
-	}
 	while (answers_pending(first) && !QueryCancelPending &&
 		   mp_session_wait_until(deadline))
 		continue;
@@ -381,10 +400,21 @@ answers_pending(int first)
 
 	for (int i = first; i < creation_count; i++)
 	{
-		if (creations[i].call == NULL)
+		Creation   *creation = &creations[i];
+
+		if (creation->call == NULL)
 			continue;
-		take_answer(&creations[i]);
-		pending |= creations[i].call != NULL;
+		take_answer(creation);
+		if (creation->call == NULL)
+			continue;
+		if (mp_http_may_be_done(mp_call_request(creation->call)))
+			pending = true;
+		else
+		{
+			mp_call_free(creation->call);
+			creation->call = NULL;
+			creation->username = NULL;
+		}
 	}
 	return pending;
 }
