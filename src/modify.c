@@ -13,6 +13,7 @@
 
 #include "access/sysattr.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
@@ -136,7 +137,8 @@ mixpanelBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 }
 
 TupleTableSlot *
-mixpanelExecForeignInsert(EState *estate, ResultRelInfo *rinfo,
+mixpanelExecForeignInsert(EState *estate pg_attribute_unused(),
+						  ResultRelInfo *rinfo,
 						  TupleTableSlot *slot,
 						  TupleTableSlot *planSlot pg_attribute_unused())
 {
@@ -145,22 +147,23 @@ mixpanelExecForeignInsert(EState *estate, ResultRelInfo *rinfo,
 
 	mp_modify_check_row(modify, slot);
 	if (modify->table->relation->kind == MP_RELATION_ACCOUNTS)
-		mp_modify_insert_account(estate, modify, slot);
+		mp_modify_insert_account(modify, slot);
 	else
-		mp_modify_insert_membership(estate, modify, slot);
+		mp_modify_insert_membership(modify, slot);
 	MemoryContextSwitchTo(old);
 	return slot;
 }
 
 TupleTableSlot *
-mixpanelExecForeignUpdate(EState *estate, ResultRelInfo *rinfo,
+mixpanelExecForeignUpdate(EState *estate pg_attribute_unused(),
+						  ResultRelInfo *rinfo,
 						  TupleTableSlot *slot, TupleTableSlot *planSlot)
 {
 	MpModify   *modify = begin_row(rinfo);
 	MemoryContext old = MemoryContextSwitchTo(modify->row_context);
 	MpChange	change = {
 		.kind = MP_CHANGE_ROLE,
-		.cid = estate->es_output_cid,
+		.cid = modify->cid,
 		.target = (uint16) modify->target,
 	};
 	bool		queued;
@@ -180,14 +183,15 @@ mixpanelExecForeignUpdate(EState *estate, ResultRelInfo *rinfo,
 }
 
 TupleTableSlot *
-mixpanelExecForeignDelete(EState *estate, ResultRelInfo *rinfo,
+mixpanelExecForeignDelete(EState *estate pg_attribute_unused(),
+						  ResultRelInfo *rinfo,
 						  TupleTableSlot *slot, TupleTableSlot *planSlot)
 {
 	MpModify   *modify = begin_row(rinfo);
 	MemoryContext old = MemoryContextSwitchTo(modify->row_context);
 	MpChange	change = {
 		.kind = MP_CHANGE_DELETE,
-		.cid = estate->es_output_cid,
+		.cid = modify->cid,
 		.target = (uint16) modify->target,
 	};
 	bool		queued;
@@ -319,6 +323,9 @@ begin_modify(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 														mtstate->ps.state));
 	mp_option_require(modify->settings, true);
 	modify->target = -1;
+	/* COPY has no plan, and does not tell its command's id */
+	modify->cid = mtstate->ps.plan != NULL ?
+		mtstate->ps.state->es_output_cid : GetCurrentCommandId(true);
 	schema = get_namespace_name(RelationGetNamespace(rel));
 	modify->quoted_name =
 		quote_qualified_identifier(schema, RelationGetRelationName(rel));

@@ -30,6 +30,7 @@ typedef struct MpModify
 	MpTable    *table;
 	MpSettings *settings;
 	int			target;			/* mp_changeset_target_index(); -1: not yet */
+	CommandId	cid;			/* of the command */
 	char	   *quoted_name;	/* of the table, for hints */
 	bool		reads_secret;
 	bool		returning;		/* the row is needed after a DELETE */
@@ -71,9 +72,9 @@ extern void mixpanelExecForeignTruncate(List *rels, DropBehavior behavior,
 										bool restart_seqs);
 
 /* Write one row of each kind; modify_row.c. */
-extern void mp_modify_insert_account(EState *estate, MpModify *modify,
+extern void mp_modify_insert_account(MpModify *modify,
 									 TupleTableSlot *slot);
-extern void mp_modify_insert_membership(EState *estate, MpModify *modify,
+extern void mp_modify_insert_membership(MpModify *modify,
 										TupleTableSlot *slot);
 
 /* The role of a row to be written, in UTF-8; raises 23502 for NULL, 22023 for

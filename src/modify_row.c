@@ -59,7 +59,7 @@ mp_modify_check_row(const MpModify *modify, TupleTableSlot *slot)
 }
 
 void
-mp_modify_insert_account(EState *estate, MpModify *modify,
+mp_modify_insert_account(MpModify *modify,
 						 TupleTableSlot *slot)
 {
 	MpNewAccount account = {0};
@@ -68,7 +68,7 @@ mp_modify_insert_account(EState *estate, MpModify *modify,
 
 	read_account(modify, slot, &account);
 	mp_record_init(&record);
-	mp_creation_create((uint16) modify->target, estate->es_output_cid,
+	mp_creation_create((uint16) modify->target, modify->cid,
 					   &account, modify->quoted_name, &record);
 	id = record.values[MP_FIELD_ID].as.integer;
 	keep_given(&record, &account);
@@ -86,13 +86,13 @@ mp_modify_insert_account(EState *estate, MpModify *modify,
 }
 
 void
-mp_modify_insert_membership(EState *estate, MpModify *modify,
+mp_modify_insert_membership(MpModify *modify,
 							TupleTableSlot *slot)
 {
 	MpRecord	record = {0};
 	MpChange	change = {
 		.kind = MP_CHANGE_ADD,
-		.cid = estate->es_output_cid,
+		.cid = modify->cid,
 		.target = (uint16) modify->target,
 	};
 
