@@ -14,10 +14,29 @@ set -eu
 
 time_limit=1800 # seconds for all tests: one that hangs must not hang CI
 
-need_packages clang libipc-run-perl universal-ctags
+# Does a path contain one of the names?  Without names, every path does.
+is_wanted()
+{
+	local path=$1 name
+	shift
+
+	[ $# -gt 0 ] || return 0
+	for name
+	do
+		case $path in *"$name"*) return ;; esac
+	done
+	return 1
+}
+
+# shellcheck disable=SC2086
+need_packages $test_packages
 find_server
-# From 16 on it comes with the server.
-[ -x "$bindir/pg_bsd_indent" ] || need_packages pg-bsd-indent
+if is_wanted test/t/000_style.pl "$@"
+then
+	need_packages clang universal-ctags
+	# From 16 on it comes with the server.
+	[ -x "$bindir/pg_bsd_indent" ] || need_packages pg-bsd-indent
+fi
 build WERROR=1 all simulator unit
 install_extension
 
@@ -26,28 +45,37 @@ copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
 	mixpanel_sa_fdw.so sql expected src test doc README.md \
 	CHANGELOG.md CONTRIBUTING.md LICENSE
 
-# Paths of the tests, in order, that match a NAME.
+# Paths of the tests, in order, that the names choose.
 list_tests()
 {
-	local path name
+	local path
 
 	for path in test/unit/build/*_test test/t/*.pl
 	do
-		[ $# -gt 0 ] || set -- test
-		for name
-		do
-			case $path in
-				*"$name"*)
-					printf '%s\n' "$path"
-					break
-					;;
-			esac
-		done
+		! is_wanted "$path" "$@" || printf '%s\n' "$path"
 	done
+}
+
+# The versions that are not this server's, where their root folders can be made.
+test_versions()
+{
+	local version own
+
+	own=$("$PG_CONFIG" --version | sed 's/^[^0-9]*//; s/[^0-9].*//')
+	set --
+	for version in 15 17 18
+	do
+		[ "$version" = "$own" ] || set -- "$@" "$version"
+	done
+	export MP_VERSIONS_REPORT=$room/versions
+	"$repo/test/matrix.sh" --if-possible --short \
+		--report "$MP_VERSIONS_REPORT" "$@" >/dev/null || :
 }
 
 tests=$(cd "$room/repo" && list_tests "$@")
 [ -n "$tests" ] || die "no test matches: $*"
+rm -rf "$repo/test/log"
+! is_wanted test/t/090_versions.pl "$@" || test_versions
 
 # shellcheck disable=SC2046,SC2086
 run_tests()
@@ -69,10 +97,10 @@ run_tests()
 
 if ! run_tests
 then
-	rm -rf "$repo/test/log"
 	if [ -d "$room/tmp_check/log" ]
 	then
-		cp -R "$room/tmp_check/log" "$repo/test/log"
+		mkdir -p "$repo/test/log"
+		cp -R "$room/tmp_check/log/." "$repo/test/log"
 		echo "logs: test/log" >&2
 	fi
 	exit 1

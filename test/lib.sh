@@ -46,6 +46,14 @@ as_root()
 
 # ---- packages ----
 
+# What builds the extension and the simulator, beside the server's packages.
+build_packages='gcc libc6-dev make perl pkg-config ca-certificates
+	libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev'
+
+# What the tests need beside it.
+# shellcheck disable=SC2034
+test_packages=libipc-run-perl
+
 is_installed()
 {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" \
@@ -110,6 +118,13 @@ install_packages()
 	return "$status"
 }
 
+# What builds and runs the extension and the simulator with a version of the
+# server.
+packages_for()
+{
+	printf '%s\n' "postgresql-$1" "postgresql-server-dev-$1" $build_packages
+}
+
 # Everything to build and run the extension and the simulator, and the packages
 # named.  Elsewhere than on Debian and its kin, all must be there already.
 need_packages()
@@ -128,10 +143,12 @@ need_packages()
 			version=${version:-$(default_version)}
 			[ -n "$version" ] || die 'apt knows no package postgresql'
 		fi
-		set -- "postgresql-$version" "postgresql-server-dev-$version" "$@"
+		# shellcheck disable=SC2046
+		set -- $(packages_for "$version") "$@"
+	else
+		# shellcheck disable=SC2086
+		set -- $build_packages "$@"
 	fi
-	set -- gcc libc6-dev make perl pkg-config ca-certificates \
-		libcurl4-openssl-dev libjansson-dev libmicrohttpd-dev "$@"
 
 	missing=$(missing_of "$@")
 	[ -n "$missing" ] || return 0
