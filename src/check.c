@@ -11,15 +11,20 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_foreign_server.h"
 #include "fmgr.h"
+#include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
+#include "lib/stringinfo.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "error.h"
+#include "import.h"
 #include "option.h"
 #include "session.h"
 
@@ -39,6 +44,7 @@ typedef struct Check
 	int64		projects;
 } Check;
 
+static void check_server(const ForeignServer *server);
 static void free_call(void *arg);
 static void add_row(Check *check, const char *item, bool ok,
 					const char *detail);
@@ -59,6 +65,7 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 		GetForeignServerByName(NameStr(*PG_GETARG_NAME(0)), false);
 	Check	   *check;
 
+	check_server(server);
 	InitMaterializedSRF(fcinfo, 0);
 	check = palloc0(sizeof(Check));
 	check->result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -71,6 +78,24 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 	mp_call_free(check->call);
 	check->call = NULL;
 	return (Datum) 0;
+}
+
+/* It must be one of ours, and one that the role may use: a mapping for PUBLIC
+ * would do for the rest. */
+static void
+check_server(const ForeignServer *server)
+{
+	AclResult	allowed = MP_SERVER_ACLCHECK(server->serverid, GetUserId());
+
+	if (allowed != ACLCHECK_OK)
+		aclcheck_error(allowed, OBJECT_FOREIGN_SERVER, server->servername);
+	if (GetFdwRoutineByServerId(server->serverid)->ImportForeignSchema !=
+		mixpanelImportForeignSchema)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("server \"%s\" is not a Mixpanel server",
+						server->servername),
+				 errhint("Name a server of the foreign-data wrapper mixpanel_sa_fdw.")));
 }
 
 /* Runs when the context goes, on ERROR as well: must not throw. */
@@ -249,14 +274,19 @@ run_call(Check *check, MpCall *call, int64 *first, int64 *count)
 static char *
 failure_words(const Check *check)
 {
+	StringInfoData words;
 	MpError		error;
 
 	mp_error_describe(check->call, check->settings, &error);
-	return psprintf("%s%s%s%s%s", error.message,
-					error.detail != NULL ? ": " : "",
-					error.detail != NULL ? error.detail : "",
-					error.hint != NULL ? " " : "",
-					error.hint != NULL ? error.hint : "");
+	initStringInfo(&words);
+	appendStringInfoString(&words, error.message);
+	if (error.detail != NULL)
+		appendStringInfo(&words, ": %s", error.detail);
+	if (error.hint != NULL)
+		appendStringInfo(&words, "%s %s",
+						 words.data[words.len - 1] == '.' ? "" : ".",
+						 error.hint);
+	return words.data;
 }
 
 /* Which item a failed list belongs to. */

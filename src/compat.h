@@ -87,6 +87,16 @@
 #define MP_IS_MARKED(var, join) ((void) (var), (void) (join), true)
 #endif
 
+/* Whether a role may use a foreign server; needs catalog/pg_foreign_server.h
+ * and utils/acl.h. */
+#if PG_VERSION_NUM >= 160000
+#define MP_SERVER_ACLCHECK(server, role) \
+	object_aclcheck(ForeignServerRelationId, server, role, ACL_USAGE)
+#else
+#define MP_SERVER_ACLCHECK(server, role) \
+	pg_foreign_server_aclcheck(server, role, ACL_USAGE)
+#endif
+
 /* The role whose rights a scan is checked with; InvalidOid: the current. */
 #if PG_VERSION_NUM >= 160000
 #define MP_SCAN_USER(node) \
