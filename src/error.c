@@ -4,16 +4,20 @@
  *		What went wrong with a call of the API -> SQLSTATE and words.
  *
  * Every message names the method and the path.  None holds a secret: what the
- * API or the network says is searched for the mapping's secret first.
+ * API or the network says is searched for the mapping's secret first, plain
+ * and as the Authorization header has it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "mb/pg_wchar.h"
+#include "common/base64.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 
 #include "error.h"
+
+#define AUTHORIZATION "Authorization:"
 
 /* Two names that are longer than a line. */
 #define UNREACHABLE_STATE ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION
@@ -31,6 +35,7 @@ static void describe_rate_limit(const MpCall *call,
 static void describe_body(const MpCall *call, MpError *error);
 static char *api_words(const MpCall *call, const MpSettings *settings);
 static char *foreign_words(const char *text, const MpSettings *settings);
+static void blot_out_login(char *words, const MpSettings *settings);
 static void blot_out(char *words, const char *secret);
 static char *tries(const MpAnswer *answer);
 
@@ -148,7 +153,9 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 			return;
 		case MP_OUTCOME_REDIRECT_LOOP:
 			error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
-			error->message = psprintf("%s was redirected too often", title);
+			error->message = answer->detail[0] != '\0' ?
+				psprintf("%s was redirected too often", title) :
+				psprintf("%s was redirected to nowhere", title);
 			break;
 		case MP_OUTCOME_TOO_LARGE:
 			error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
@@ -317,13 +324,43 @@ static char *
 foreign_words(const char *text, const MpSettings *settings)
 {
 	char	   *words = mp_error_text(text);
-	char	   *basic = strcasestr(words, "basic ");
+	char	   *header = strcasestr(words, AUTHORIZATION);
 
-	if (basic != NULL)
-		strlcpy(basic, "***", strlen(basic));
+	if (header != NULL)
+	{
+		header += strlen(AUTHORIZATION);
+		strlcpy(header, " ***", strlen(header) + 1);
+	}
 	if (settings != NULL && settings->secret != NULL)
+	{
 		blot_out(words, settings->secret);
+		if (settings->username != NULL)
+			blot_out_login(words, settings);
+	}
 	return words;
+}
+
+/* The name and the secret in base64, as they stand in the header. */
+static void
+blot_out_login(char *words, const MpSettings *settings)
+{
+	char	   *login = psprintf("%s:%s", settings->username,
+								 settings->secret);
+	int			length = (int) strlen(login);
+	int			size = pg_b64_enc_len(length) + 1;
+	char	   *encoded = palloc0((Size) size);
+	int			used = pg_b64_encode((const void *) login, length, encoded,
+									 size - 1);
+
+	/* without the padding, which may be left out */
+	while (used > 0 && encoded[used - 1] == '=')
+		encoded[--used] = '\0';
+	if (used > 0)
+		blot_out(words, encoded);
+	explicit_bzero(login, (size_t) length);
+	explicit_bzero(encoded, (size_t) size);
+	pfree(login);
+	pfree(encoded);
 }
 
 /* Each occurrence of secret becomes one asterisk. */

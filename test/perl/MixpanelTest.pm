@@ -30,7 +30,6 @@ sub new
 	  grep { exists $settings{$_} } qw(initdb config database encoding);
 	my $self = bless {
 		database => $own{database} // 'postgres',
-		options => {},
 	}, $class;
 
 	$self->{simulator} = MixpanelSimulator->start(%settings);
@@ -44,8 +43,19 @@ sub new
 		  . 'ENCODING \'' . ($own{encoding} // 'UTF8') . '\'')
 	  if defined $own{database};
 	$self->rows(set_up_statements($self->{simulator}->base_url));
-	$self->{options}{base_url} = $self->{simulator}->base_url;
+	$self->{options} = $self->default_values;
 	return $self;
+}
+
+# The options of the foreign server at first.
+sub default_values
+{
+	my ($self) = @_;
+
+	return {
+		base_url => $self->{simulator}->base_url,
+		organization_id => 123,
+	};
 }
 
 # The extension, server "mixpanel", the user's mapping, and both tables in
@@ -134,8 +144,7 @@ sub default_options
 	my ($self) = @_;
 	my %wanted = map { $_ => undef } keys %{ $self->{options} };
 
-	$wanted{base_url} = $self->{simulator}->base_url;
-	return $self->options(%wanted);
+	return $self->options(%wanted, %{ $self->default_values });
 }
 
 # A new seed, no faults, no log, default options, and a fresh session.
