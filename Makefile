@@ -57,6 +57,7 @@ OBJS = \
 	src/rfc3339.o \
 	src/scan.o \
 	src/scan_async.o \
+	src/scan_cache.o \
 	src/scan_key.o \
 	src/session.o \
 	src/stats.o

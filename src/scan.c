@@ -21,7 +21,9 @@
 
 static void read_private(MpScan *scan, ForeignScan *plan);
 static void begin_lookup(ForeignScanState *node);
+static void end_lookup(MpScan *scan);
 static MpFetchState next_row(ForeignScanState *node);
+static MpFetchState next_new_row(ForeignScanState *node);
 static MpFetchState next_base_row(ForeignScanState *node);
 static bool fill_row(ForeignScanState *node, const MpRecord *record);
 static bool fill_membership(MpScan *scan, const MpRecord *record,
@@ -46,6 +48,10 @@ mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
 	scan->lookup_context = AllocSetContextCreate(CurrentMemoryContext,
 												 "mixpanel_sa_fdw lookup",
 												 ALLOCSET_SMALL_SIZES);
+	scan->spare_context = AllocSetContextCreate(CurrentMemoryContext,
+												"mixpanel_sa_fdw rescan",
+												ALLOCSET_SMALL_SIZES);
+	mp_scan_cache_init(node, eflags);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		scan->settings = mp_option_resolve_public(RelationGetRelid(rel),
 												  InvalidOid);
@@ -78,19 +84,15 @@ mixpanelIterateForeignScan(ForeignScanState *node)
 	}
 }
 
-/* Parameters may have changed: the keys' values are taken anew. */
+/* Parameters may have changed; they have no values before the next row. */
 void
 mixpanelReScanForeignScan(ForeignScanState *node)
 {
 	MpScan	   *scan = node->fdw_state;
 
-	if (scan->fetch != NULL)
-		mp_fetch_add_tally(scan->fetch, &scan->tally);
-	scan->fetch = NULL;
-	scan->overlay = NULL;
-	scan->begun = false;
-	scan->base_done = false;
-	MemoryContextReset(scan->lookup_context);
+	scan->rescanned = true;
+	if (!scan->keep)
+		end_lookup(scan);
 }
 
 void
@@ -98,8 +100,10 @@ mixpanelEndForeignScan(ForeignScanState *node)
 {
 	MpScan	   *scan = node->fdw_state;
 
-	if (scan != NULL && scan->lookup_context != NULL)
-		MemoryContextReset(scan->lookup_context);
+	if (scan == NULL || scan->lookup_context == NULL)
+		return;
+	end_lookup(scan);
+	MemoryContextReset(scan->spare_context);
 }
 
 void
@@ -134,13 +138,32 @@ read_private(MpScan *scan, ForeignScan *plan)
 	scan->gathered_field = intVal(list_nth(private, MP_SCAN_GATHERED));
 }
 
+/*
+ * Evaluate the keys.  After a rescan that gives the same lookup, go on with
+ * the one there is, from its first row.
+ */
 static void
 begin_lookup(ForeignScanState *node)
 {
 	MpScan	   *scan = node->fdw_state;
-	MemoryContext old = MemoryContextSwitchTo(scan->lookup_context);
+	MemoryContext spare = scan->spare_context;
+	MemoryContext old = MemoryContextSwitchTo(spare);
+	MpLookup	lookup;
 
-	mp_scan_make_lookup(node, &scan->lookup, false);
+	mp_scan_make_lookup(node, &lookup, false);
+	scan->rescanned = false;
+	if (scan->begun && mp_scan_same_lookup(&lookup, &scan->lookup))
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(spare);
+		mp_scan_cache_rewind(scan);
+		return;
+	}
+	end_lookup(scan);
+	scan->spare_context = scan->lookup_context;
+	scan->lookup_context = spare;
+	scan->lookup = lookup;
+	mp_scan_cache_begin(scan);
 	scan->overlay = mp_overlay_begin(scan->settings,
 									 node->ss.ps.state->es_snapshot->curcid);
 	scan->fetch = mp_fetch_begin(scan->settings, &scan->lookup, scan->wanted);
@@ -148,14 +171,47 @@ begin_lookup(ForeignScanState *node)
 	MemoryContextSwitchTo(old);
 }
 
+static void
+end_lookup(MpScan *scan)
+{
+	if (scan->fetch != NULL)
+		mp_fetch_add_tally(scan->fetch, &scan->tally);
+	scan->fetch = NULL;
+	scan->overlay = NULL;
+	/* a temporary file is not the context's */
+	if (scan->cache != NULL)
+		tuplestore_end(scan->cache);
+	scan->cache = NULL;
+	scan->begun = false;
+	scan->base_done = false;
+	MemoryContextReset(scan->lookup_context);
+}
+
 /* The next row into the scan's slot. */
 static MpFetchState
 next_row(ForeignScanState *node)
 {
 	MpScan	   *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	MpFetchState state;
 
-	if (!scan->begun)
+	if (!scan->begun || scan->rescanned)
 		begin_lookup(node);
+	if (scan->cache == NULL)
+		return next_new_row(node);
+	if (mp_scan_cache_read(scan, slot))
+		return MP_FETCH_ROW;
+	state = next_new_row(node);
+	if (state == MP_FETCH_ROW)
+		mp_scan_cache_add(scan, slot);
+	return state;
+}
+
+static MpFetchState
+next_new_row(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
 	if (!scan->base_done)
 	{
 		MpFetchState state = next_base_row(node);

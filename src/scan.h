@@ -12,6 +12,7 @@
 
 #include "foreign/fdwapi.h"
 #include "nodes/execnodes.h"
+#include "utils/tuplestore.h"
 
 #include "changeset.h"
 #include "compat.h"
@@ -36,12 +37,17 @@ typedef struct MpScan
 	int			gathered_field; /* MpField that a lookup join pins; -1: none */
 	MpIds		gathered;		/* to these, set before a rescan */
 
-	MemoryContext lookup_context;	/* the lookup and the fetch; reset by
-									 * rescan */
+	MemoryContext lookup_context;	/* the lookup, the fetch and the cache */
+	MemoryContext spare_context;	/* for the lookup of a rescan, until it is
+									 * known whether it is another */
 	MpLookup	lookup;
 	MpFetch    *fetch;			/* NULL: not begun or over */
 	MpOverlay  *overlay;
 	bool		begun;
+	bool		rescanned;		/* look at the keys' values anew */
+	bool		keep;			/* rows may be asked for again */
+	Tuplestorestate *cache;		/* rows of this lookup so far, where kept */
+	TupleTableSlot *cache_slot;
 	bool		base_done;		/* rows of the API are read, those added by
 								 * this transaction follow */
 	MpTally		tally;			/* of fetches that are over */
@@ -56,6 +62,21 @@ extern void mixpanelBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *mixpanelIterateForeignScan(ForeignScanState *node);
 extern void mixpanelReScanForeignScan(ForeignScanState *node);
 extern void mixpanelEndForeignScan(ForeignScanState *node);
+
+/*
+ * Rows of a lookup that may be asked for again; scan_cache.c.  A scan below
+ * the inner side of a loop or in a correlated sub-select is rescanned, often
+ * with the same keys: what was read once in a statement is not asked for
+ * again.
+ */
+extern void mp_scan_cache_init(ForeignScanState *node, int eflags);
+extern void mp_scan_cache_begin(MpScan *scan);
+extern void mp_scan_cache_rewind(MpScan *scan);
+extern bool mp_scan_cache_read(MpScan *scan, TupleTableSlot *slot);
+extern void mp_scan_cache_add(MpScan *scan, TupleTableSlot *slot);
+
+/* Do two lookups ask for the same rows? */
+extern bool mp_scan_same_lookup(const MpLookup *a, const MpLookup *b);
 
 /* Append's asynchronous protocol; scan_async.c. */
 extern void mixpanelForeignAsyncRequest(AsyncRequest *areq);
