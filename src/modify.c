@@ -37,6 +37,9 @@
 
 static void add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
 						   AttrNumber attnum, const char *name);
+static char *junk_name(const char *name, Relation rel, AttrNumber attnum);
+static AttrNumber find_key_target(List *tlist, const MpTable *table,
+								  Relation rel, MpField field);
 static void check_update(const MpTable *table, List *colnos);
 static bool reads_secret(const MpTable *table, Index rtindex, List *returning);
 static MpModify *begin_modify(ModifyTableState *mtstate,
@@ -109,9 +112,13 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 		require_secret(modify);
 	else
 	{
-		modify->id_junk = ExecFindJunkAttributeInTlist(tlist, ID_JUNK);
-		modify->project_junk = ExecFindJunkAttributeInTlist(tlist,
-															PROJECT_JUNK);
+		modify->id_junk = find_key_target(tlist, modify->table,
+										  rinfo->ri_RelationDesc,
+										  MP_FIELD_ID);
+		if (modify->table->relation->kind == MP_RELATION_MEMBERSHIPS)
+			modify->project_junk = find_key_target(tlist, modify->table,
+												   rinfo->ri_RelationDesc,
+												   MP_FIELD_PROJECT_ID);
 		modify->row_junk = ExecFindJunkAttributeInTlist(tlist, ROW_JUNK);
 		modify->returning =
 			((ModifyTable *) mtstate->ps.plan)->returningLists != NIL;
@@ -261,7 +268,29 @@ add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
 
 	add_row_identity_var(root, makeVar((int) rtindex, attnum, att->atttypid,
 									   att->atttypmod, att->attcollation, 0),
-						 rtindex, name);
+						 rtindex, junk_name(name, rel, attnum));
+}
+
+/* Partitions share a name only if they mean the same attribute by it. */
+static char *
+junk_name(const char *name, Relation rel, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+
+	return psprintf("%s_%d_%u_%d_%u", name, attnum, att->atttypid,
+					att->atttypmod, att->attcollation);
+}
+
+/* Where a key stands in the subplan's rows. */
+static AttrNumber
+find_key_target(List *tlist, const MpTable *table, Relation rel, MpField field)
+{
+	const char *name = field == MP_FIELD_ID ? ID_JUNK : PROJECT_JUNK;
+
+	return ExecFindJunkAttributeInTlist(tlist,
+										junk_name(name, rel,
+												  mp_relation_key(table,
+																  field)));
 }
 
 /* colnos: attributes that UPDATE sets.  The API can change a role only. */

@@ -157,10 +157,11 @@ make_key(const KeySearch *search, Node *column, Node *value, bool array)
 static bool
 key_field(const KeySearch *search, Node *node, MpField *field)
 {
-	Var		   *var = (Var *) node;
+	Var		   *var = (Var *) strip_implicit_coercions(node);
 	const MpColumn *column;
 
-	if (!IsA(node, Var) || var->varno != (int) search->rel->relid ||
+	/* what is stripped is a domain, or a step to a wider integer */
+	if (!IsA(var, Var) || var->varno != (int) search->rel->relid ||
 		var->varlevelsup != 0 || var->varattno <= 0 ||
 		var->varattno > search->table->natts)
 		return false;

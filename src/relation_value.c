@@ -18,6 +18,14 @@
 
 #include "relation.h"
 
+/* What is being filled, for the context of an error. */
+typedef struct Place
+{
+	const MpTable *table;
+	const MpAttribute *attribute;
+} Place;
+
+static void tell_place(void *arg);
 static Datum read_value(MpAttribute *attribute, const MpRecord *record);
 static Datum read_text(MpAttribute *attribute, const MpValue *value);
 static Datum read_attrs(MpAttribute *attribute, const MpText *raw);
@@ -33,6 +41,14 @@ void
 mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
 				 TupleTableSlot *slot)
 {
+	Place		place = {.table = table};
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = tell_place,
+		.arg = &place,
+	};
+
+	error_context_stack = &callback;
 	ExecClearTuple(slot);
 	for (int i = 0; i < table->natts; i++)
 	{
@@ -50,9 +66,21 @@ mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
 			!record->values[field].present)
 			continue;
 		slot->tts_isnull[i] = false;
+		place.attribute = attribute;
 		slot->tts_values[i] = read_value(attribute, record);
 	}
 	ExecStoreVirtualTuple(slot);
+	error_context_stack = callback.previous;
+}
+
+static void
+tell_place(void *arg)
+{
+	const Place *place = arg;
+
+	if (place->attribute != NULL)
+		errcontext("column \"%s\" of foreign table \"%s\"",
+				   place->attribute->name, place->table->name);
 }
 
 static Datum
