@@ -63,6 +63,17 @@ SELECT requests('SELECT id FROM service_accounts WHERE id = (SELECT 5)');
 SELECT requests('SELECT person, m.project_id FROM owner LEFT JOIN project_memberships m ON m.service_account_id = account WHERE account = 2');
 SELECT requests('SELECT person, s.username FROM owner, LATERAL (SELECT username FROM service_accounts WHERE id = account LIMIT 1) s');
 
+-- scans that wait together, unless async_capable says no
+CREATE FOREIGN TABLE one_org (id bigint) SERVER mp_explain OPTIONS (object 'service_accounts');
+CREATE FOREIGN TABLE other_org (id bigint) SERVER mp_explain OPTIONS (object 'service_accounts', organization_id '124');
+EXPLAIN (COSTS OFF) SELECT id FROM one_org UNION ALL SELECT id FROM other_org;
+ALTER FOREIGN TABLE other_org OPTIONS (ADD async_capable 'false');
+EXPLAIN (COSTS OFF) SELECT id FROM one_org UNION ALL SELECT id FROM other_org;
+ALTER SERVER mp_explain OPTIONS (ADD async_capable 'false');
+ALTER FOREIGN TABLE other_org OPTIONS (SET async_capable 'true');
+EXPLAIN (COSTS OFF) SELECT id FROM one_org UNION ALL SELECT id FROM other_org;
+ALTER SERVER mp_explain OPTIONS (DROP async_capable);
+
 -- modifications
 EXPLAIN (COSTS OFF) INSERT INTO service_accounts (username) VALUES ('x') RETURNING id, secret;
 EXPLAIN (COSTS OFF) DELETE FROM service_accounts WHERE id = 5;
