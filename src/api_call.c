@@ -467,22 +467,14 @@ decode_project(MpCall *call, const json_t *project, MpRecord *record)
 		fail(call, MP_PROBLEM_BODY, "is not a positive integer");
 		return false;
 	}
-	record->values[MP_FIELD_PROJECT_ID].present = true;
-	record->values[MP_FIELD_PROJECT_ID].as.integer = json_integer_value(id);
+	mp_record_set_integer(record, MP_FIELD_PROJECT_ID,
+						  json_integer_value(id));
 	if (json_is_string(name))
-	{
-		MpValue    *value = &record->values[MP_FIELD_PROJECT_NAME];
-
-		value->present = true;
-		value->as.text.data = json_string_value(name);
-		value->as.text.length = json_string_length(name);
-	}
+		mp_record_set_text(record, MP_FIELD_PROJECT_NAME,
+						   json_string_value(name), json_string_length(name));
 	if (json_is_integer(organization))
-	{
-		record->values[MP_FIELD_ORGANIZATION_ID].present = true;
-		record->values[MP_FIELD_ORGANIZATION_ID].as.integer =
-			json_integer_value(organization);
-	}
+		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
+							  json_integer_value(organization));
 	return true;
 }
 

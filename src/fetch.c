@@ -35,7 +35,6 @@ static MpCall *start_child(MpFetch *fetch, const MpParent *parent);
 static MpFetchState read_slots(MpFetch *fetch, bool *progress);
 static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static void complete_record(MpFetch *fetch, const MpSlot *slot);
-static void set_integer(MpRecord *record, MpField field, int64 value);
 static bool all_read(const MpFetch *fetch);
 static MpFetchState next_trusted(MpFetch *fetch);
 static void report_progress(MpFetch *fetch);
@@ -444,25 +443,17 @@ complete_record(MpFetch *fetch, const MpSlot *slot)
 	MpField		label = by_project ? MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
 
 	if (fetch->way == MP_WAY_BY_ACCOUNT)
-		set_integer(record, MP_FIELD_ID, slot->parent.id);
+		mp_record_set_integer(record, MP_FIELD_ID, slot->parent.id);
 	else if (by_project)
-		set_integer(record, MP_FIELD_PROJECT_ID, slot->parent.id);
+		mp_record_set_integer(record, MP_FIELD_PROJECT_ID, slot->parent.id);
 	if (slot->parent.label != NULL && !record->values[label].present)
 	{
-		record->values[label].present = true;
-		record->values[label].as.text.data = slot->parent.label;
-		record->values[label].as.text.length = slot->parent.label_length;
+		mp_record_set_text(record, label, slot->parent.label,
+						   slot->parent.label_length);
 	}
 	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)
-		set_integer(record, MP_FIELD_ORGANIZATION_ID,
-					fetch->settings->organization_id);
-}
-
-static void
-set_integer(MpRecord *record, MpField field, int64 value)
-{
-	record->values[field].present = true;
-	record->values[field].as.integer = value;
+		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
+							  fetch->settings->organization_id);
 }
 
 static bool
@@ -488,12 +479,12 @@ next_trusted(MpFetch *fetch)
 		return MP_FETCH_DONE;
 	memset(fetch->record.values, 0, sizeof(fetch->record.values));
 	fetch->record.raw.data = NULL;
-	set_integer(&fetch->record, MP_FIELD_ID,
-				accounts->ids[at / projects->count]);
-	set_integer(&fetch->record, MP_FIELD_PROJECT_ID,
-				projects->ids[at % projects->count]);
-	set_integer(&fetch->record, MP_FIELD_ORGANIZATION_ID,
-				fetch->settings->organization_id);
+	mp_record_set_integer(&fetch->record, MP_FIELD_ID,
+						  accounts->ids[at / projects->count]);
+	mp_record_set_integer(&fetch->record, MP_FIELD_PROJECT_ID,
+						  projects->ids[at % projects->count]);
+	mp_record_set_integer(&fetch->record, MP_FIELD_ORGANIZATION_ID,
+						  fetch->settings->organization_id);
 	return MP_FETCH_ROW;
 }
 

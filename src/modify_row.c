@@ -28,7 +28,6 @@ static void keep_given(MpRecord *record, const MpNewAccount *account);
 static void keep_text(MpRecord *record, MpField field, const char *text);
 static void fill_account(const MpModify *modify, const MpRecord *record,
 						 TupleTableSlot *slot);
-static void set_integer(MpRecord *record, MpField field, int64 value);
 
 void
 mp_modify_check_row(const MpModify *modify, TupleTableSlot *slot)
@@ -73,8 +72,8 @@ mp_modify_insert_account(MpModify *modify,
 	id = record.values[MP_FIELD_ID].as.integer;
 	keep_given(&record, &account);
 	if (!record.values[MP_FIELD_ORGANIZATION_ID].present)
-		set_integer(&record, MP_FIELD_ORGANIZATION_ID,
-					modify->settings->organization_id);
+		mp_record_set_integer(&record, MP_FIELD_ORGANIZATION_ID,
+							  modify->settings->organization_id);
 	fill_account(modify, &record, slot);
 	mp_record_release(&record);
 	mp_creation_forget_answer(&modify->tally);
@@ -101,10 +100,10 @@ mp_modify_insert_membership(MpModify *modify,
 	change.role = mp_modify_role(modify, slot);
 	mp_changeset_queue(&change);
 
-	set_integer(&record, MP_FIELD_ID, change.account);
-	set_integer(&record, MP_FIELD_PROJECT_ID, change.project);
-	set_integer(&record, MP_FIELD_ORGANIZATION_ID,
-				modify->settings->organization_id);
+	mp_record_set_integer(&record, MP_FIELD_ID, change.account);
+	mp_record_set_integer(&record, MP_FIELD_PROJECT_ID, change.project);
+	mp_record_set_integer(&record, MP_FIELD_ORGANIZATION_ID,
+						  modify->settings->organization_id);
 	keep_text(&record, MP_FIELD_ROLE, change.role);
 	mp_relation_fill(modify->table, MP_FIELD_ALL, &record, slot);
 }
@@ -203,13 +202,8 @@ keep_given(MpRecord *record, const MpNewAccount *account)
 static void
 keep_text(MpRecord *record, MpField field, const char *text)
 {
-	MpValue    *value = &record->values[field];
-
-	if (value->present || text == NULL)
-		return;
-	value->present = true;
-	value->as.text.data = text;
-	value->as.text.length = strlen(text);
+	if (!record->values[field].present && text != NULL)
+		mp_record_set_text(record, field, text, strlen(text));
 }
 
 /* The column projects is only ever what was given. */
@@ -237,11 +231,4 @@ fill_account(const MpModify *modify, const MpRecord *record,
 		slot->tts_values[attnum - 1] = projects;
 		slot->tts_isnull[attnum - 1] = false;
 	}
-}
-
-static void
-set_integer(MpRecord *record, MpField field, int64 value)
-{
-	record->values[field].present = true;
-	record->values[field].as.integer = value;
 }

@@ -194,6 +194,22 @@ mp_record_decode(MpRecordKind kind, uint32_t wanted, const MpText *element,
 		convert_wanted(&reading, wanted);
 }
 
+void
+mp_record_set_integer(MpRecord *record, MpField field, int64_t integer)
+{
+	record->values[field].present = true;
+	record->values[field].as.integer = integer;
+}
+
+void
+mp_record_set_text(MpRecord *record, MpField field, const char *data,
+				   size_t length)
+{
+	record->values[field].present = true;
+	record->values[field].as.text.data = data;
+	record->values[field].as.text.length = length;
+}
+
 int64_t
 mp_record_key(MpRecordKind kind, const MpRecord *record)
 {

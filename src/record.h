@@ -123,6 +123,12 @@ extern MpValueType mp_record_type(MpField field);
 extern void mp_record_init(MpRecord *record);
 extern void mp_record_release(MpRecord *record);
 
+/* Give a record a value that no element said; text is not copied. */
+extern void mp_record_set_integer(MpRecord *record, MpField field,
+								  int64_t integer);
+extern void mp_record_set_text(MpRecord *record, MpField field,
+							   const char *data, size_t length);
+
 /*
  * Decode one element.  `wanted` is a set of MP_FIELD_BIT; other fields are not
  * converted, but the element's JSON and its required id are always checked

@@ -30,7 +30,6 @@ static bool fill_membership(MpScan *scan, const MpRecord *record,
 							TupleTableSlot *slot);
 static void note_own_account(MpScan *scan, const MpRecord *record);
 static bool fill_added(MpScan *scan, TupleTableSlot *slot);
-static void set_role(MpRecord *record, const char *role);
 
 void
 mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
@@ -277,7 +276,7 @@ fill_membership(MpScan *scan, const MpRecord *record, TupleTableSlot *slot)
 	{
 		MpRecord	changed = *record;
 
-		set_role(&changed, role);
+		mp_record_set_text(&changed, MP_FIELD_ROLE, role, strlen(role));
 		mp_relation_fill(scan->table, scan->wanted, &changed, slot);
 	}
 	else
@@ -316,22 +315,12 @@ fill_added(MpScan *scan, TupleTableSlot *slot)
 
 	if (!mp_overlay_next_added(scan->overlay, &scan->lookup, &added))
 		return false;
-	record.values[MP_FIELD_ID].present = true;
-	record.values[MP_FIELD_ID].as.integer = added.account;
-	record.values[MP_FIELD_PROJECT_ID].present = true;
-	record.values[MP_FIELD_PROJECT_ID].as.integer = added.project;
-	record.values[MP_FIELD_ORGANIZATION_ID].present = true;
-	record.values[MP_FIELD_ORGANIZATION_ID].as.integer =
-		scan->settings->organization_id;
-	set_role(&record, added.role);
+	mp_record_set_integer(&record, MP_FIELD_ID, added.account);
+	mp_record_set_integer(&record, MP_FIELD_PROJECT_ID, added.project);
+	mp_record_set_integer(&record, MP_FIELD_ORGANIZATION_ID,
+						  scan->settings->organization_id);
+	mp_record_set_text(&record, MP_FIELD_ROLE, added.role,
+					   strlen(added.role));
 	mp_relation_fill(scan->table, scan->wanted, &record, slot);
 	return true;
-}
-
-static void
-set_role(MpRecord *record, const char *role)
-{
-	record->values[MP_FIELD_ROLE].present = true;
-	record->values[MP_FIELD_ROLE].as.text.data = role;
-	record->values[MP_FIELD_ROLE].as.text.length = strlen(role);
 }
