@@ -17,7 +17,7 @@
 
 #include "flush_internal.h"
 
-#define MAX_RUNNING 128			/* units with a call; the window is http.c's */
+#define MAX_RUNNING 128			/* units with a call, of all servers */
 
 /* The COMMIT under way; NULL: none. */
 static MpFlush *current = NULL;
@@ -29,6 +29,7 @@ static void send_phases(MpFlush *flush);
 static void run_units(MpFlush *flush);
 static bool run_batch(MpFlush *flush);
 static int	start_units(MpFlush *flush, MpUnit **running, int count);
+static int	count_running(MpUnit **running, int count, uint32 server_id);
 static bool check_unit(MpFlush *flush, MpUnit *unit);
 static void unit_done(MpFlush *flush, MpUnit *unit);
 static void judge_failure(MpFlush *flush, MpUnit *unit);
@@ -286,16 +287,18 @@ run_batch(MpFlush *flush)
 	}
 }
 
+/* No more than the window takes: what it holds back could not be called back
+ * before the next answer lets it go. */
 static int
 start_units(MpFlush *flush, MpUnit **running, int count)
 {
 	while (count < MAX_RUNNING && flush->next_unit < flush->unit_count)
 	{
 		MpUnit	   *unit = flush->units[flush->next_unit];
+		const MpSettings *settings = mp_changeset_target(unit->target);
 
-		/* as far ahead as the window can use */
-		if (count >=
-			2 * mp_changeset_target(unit->target)->max_concurrency)
+		if (count_running(running, count, settings->server_id) >=
+			settings->max_concurrency)
 			break;
 		unit->call = mp_flush_start_call(flush, unit->kind, unit->target,
 										 unit->finals, unit->count);
@@ -304,6 +307,17 @@ start_units(MpFlush *flush, MpUnit **running, int count)
 		flush->next_unit++;
 	}
 	return count;
+}
+
+static int
+count_running(MpUnit **running, int count, uint32 server_id)
+{
+	int			found = 0;
+
+	for (int i = 0; i < count; i++)
+		found += mp_changeset_target(running[i]->target)->server_id ==
+			server_id;
+	return found;
 }
 
 /* True if its call has ended. */
