@@ -8,6 +8,7 @@ package MixpanelTest;
 use strict;
 use warnings;
 
+use JSON::PP ();
 use MixpanelSession;
 use MixpanelSimulator;
 use PostgreSQL::Test::Cluster;
@@ -19,29 +20,22 @@ use constant WAIT_SECONDS => 30;
 
 # Makes them.  The name is the cluster's; the rest are settings of the
 # simulator, and:
-#	initdb		arguments of initdb, as a reference to an array
+#	encoding	of the databases, UTF8 if not given
 #	config		lines of postgresql.conf
-#	database	the database to use; made from template0 if it is given
-#	encoding	that database's
 sub new
 {
 	my ($class, $name, %settings) = @_;
 	my %own = map { $_ => delete $settings{$_} }
-	  grep { exists $settings{$_} } qw(initdb config database encoding);
-	my $self = bless {
-		database => $own{database} // 'postgres',
-	}, $class;
+	  grep { exists $settings{$_} } qw(config encoding);
+	my $self = bless {}, $class;
 
 	$self->{simulator} = MixpanelSimulator->start(%settings);
 	$self->{node} = PostgreSQL::Test::Cluster->new($name);
-	$self->{node}->init(extra => $own{initdb} // []);
+	$self->{node}->init(extra =>
+		  [ '--locale=C', '--encoding=' . ($own{encoding} // 'UTF8') ]);
 	$self->{node}->append_conf('postgresql.conf', $own{config})
 	  if defined $own{config};
 	$self->{node}->start;
-	$self->{node}->safe_psql('postgres',
-		    "CREATE DATABASE $own{database} TEMPLATE template0 "
-		  . 'ENCODING \'' . ($own{encoding} // 'UTF8') . '\'')
-	  if defined $own{database};
 	$self->rows(set_up_statements($self->{simulator}->base_url));
 	$self->{options} = $self->default_values;
 	return $self;
@@ -79,13 +73,13 @@ SQL
 sub simulator { return $_[0]->{simulator}; }
 sub node { return $_[0]->{node}; }
 
-# A session of its own, in the test's database unless another is named.
+# A session of its own.
 sub connect
 {
 	my ($self, $database) = @_;
 
 	return MixpanelSession->new(
-		$self->{node}->connstr($database // $self->{database}));
+		$self->{node}->connstr($database // 'postgres'));
 }
 
 # The session that the calls below use; made when it is first wanted.
