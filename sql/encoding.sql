@@ -36,8 +36,9 @@ SELECT id, username FROM service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault body='{"results":[{"id":5,"username":"snow\u2603man"}]}'
 SELECT id FROM service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault body='{"results":[{"id":5,"username":"snow\u2603man"}]}'
+\set VERBOSITY sqlstate
 SELECT attrs FROM service_accounts;
-\echo :SQLSTATE
+\set VERBOSITY default
 -- words of the API go into messages all the same
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=400 body='{"error":"no \u2603 today"}'
 SELECT id FROM service_accounts;

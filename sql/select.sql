@@ -102,7 +102,7 @@ SELECT id FROM service_accounts WHERE id = 2 OR username = 'bot-4' ORDER BY id;
 SELECT id FROM service_accounts WHERE id::text = '5';
 SELECT id FROM service_accounts WHERE id = 5::numeric;
 SELECT id FROM service_accounts WHERE id = creator + 4 - creator + 1;
-SELECT id FROM service_accounts WHERE id IS NULL;
+SELECT id FROM service_accounts WHERE username IS NULL;
 SELECT id FROM service_accounts WHERE expires < '2026-01-02' ORDER BY id;
 SELECT id FROM service_accounts WHERE organization_id = 123 AND last_used IS NULL ORDER BY id;
 SELECT id FROM service_accounts WHERE username LIKE 'bot-1%' ORDER BY id;
