@@ -83,7 +83,7 @@ static bool is_key_member(PlannerInfo *root, RelOptInfo *rel,
 						  EquivalenceClass *ec, EquivalenceMember *em,
 						  void *arg);
 static uint32 wanted_fields(RelOptInfo *baserel, const MpTable *table,
-							List *clauses, MpScanTarget target);
+							List *clauses);
 static MpScanTarget scan_target(PlannerInfo *root, RelOptInfo *baserel);
 
 void
@@ -151,7 +151,7 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 	List	   *groups = NIL;
 	List	   *private;
 	List	   *clauses = extract_actual_clauses(scan_clauses, false);
-	uint32		wanted = wanted_fields(baserel, info->table, clauses, target);
+	uint32		wanted = wanted_fields(baserel, info->table, clauses);
 	ListCell   *cell;
 
 	foreach(cell, keys)
@@ -433,8 +433,7 @@ is_key_member(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
  * changes are found by them) and the role (which they may change).
  */
 static uint32
-wanted_fields(RelOptInfo *baserel, const MpTable *table, List *clauses,
-			  MpScanTarget target)
+wanted_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
 {
 	Bitmapset  *attrs = NULL;
 	uint32		wanted = 0;
@@ -444,9 +443,6 @@ wanted_fields(RelOptInfo *baserel, const MpTable *table, List *clauses,
 	if (!bms_is_empty(attrs))
 		wanted = mp_relation_wanted(table, attrs);
 	wanted |= MP_FIELD_BIT(MP_FIELD_ID) | MP_FIELD_BIT(MP_FIELD_PROJECT_ID);
-	/* to tell the account that one authenticates with */
-	if (target == MP_SCAN_FOR_DELETE)
-		wanted |= MP_FIELD_BIT(MP_FIELD_USERNAME);
 	/* a SELECT never has them */
 	wanted &= ~(MP_FIELD_BIT(MP_FIELD_SECRET) |
 				MP_FIELD_BIT(MP_FIELD_PROJECTS));

@@ -147,8 +147,12 @@ begin_lookup(ForeignScanState *node)
 	MpScan	   *scan = node->fdw_state;
 	MemoryContext spare = scan->spare_context;
 	MemoryContext old = MemoryContextSwitchTo(spare);
+	uint32		decoded = scan->wanted;
 	MpLookup	lookup;
 
+	/* tells the account that one authenticates with; fills no column */
+	if (scan->target == MP_SCAN_FOR_DELETE)
+		decoded |= MP_FIELD_BIT(MP_FIELD_USERNAME);
 	mp_scan_make_lookup(node, &lookup, false);
 	scan->rescanned = false;
 	if (scan->begun && mp_scan_same_lookup(&lookup, &scan->lookup))
@@ -165,7 +169,7 @@ begin_lookup(ForeignScanState *node)
 	mp_scan_cache_begin(scan);
 	scan->overlay = mp_overlay_begin(scan->settings,
 									 node->ss.ps.state->es_snapshot->curcid);
-	scan->fetch = mp_fetch_begin(scan->settings, &scan->lookup, scan->wanted);
+	scan->fetch = mp_fetch_begin(scan->settings, &scan->lookup, decoded);
 	scan->begun = true;
 	MemoryContextSwitchTo(old);
 }
