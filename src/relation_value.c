@@ -18,7 +18,7 @@
 
 #include "relation.h"
 
-/* What is being filled, for the context of an error. */
+/* What is being read or filled, for the context of an error. */
 typedef struct Place
 {
 	const MpTable *table;
@@ -247,12 +247,21 @@ mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
 {
 	MpAttribute *attribute;
 	Datum		datum = slot_datum(table, slot, field, &attribute);
+	Place		place = {.table = table,.attribute = attribute};
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = tell_place,
+		.arg = &place,
+	};
 	char	   *text;
 
 	if (attribute == NULL)
 		return NULL;
+	error_context_stack = &callback;
 	text = value_form(attribute, datum);
-	return pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+	text = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+	error_context_stack = callback.previous;
+	return text;
 }
 
 char *

@@ -2,8 +2,8 @@
 # some and lets the test do something meanwhile.
 #
 # Owns the process.  A result is a hash: rows (as psql prints them unaligned),
-# code (SQLSTATE of the last error, '' if none), message, detail, hint, notices
-# (of any level below ERROR, each a hash of level, code, message, detail,
+# code (SQLSTATE of the last error, '' if none), message, detail, hint, context,
+# notices (of any level below ERROR, each a hash of level, code, message, detail,
 # hint), raw (all that psql wrote to its error output), lost (the connection is
 # gone).
 package MixpanelSession;
@@ -20,7 +20,7 @@ sub new
 	my ($class, $connection) = @_;
 	my $self = bless { in => '', out => '', err => '', number => 0 }, $class;
 	my @command = ('psql', '--no-psqlrc', '--no-align', '--tuples-only',
-		'--quiet', '--set=VERBOSITY=verbose', '--set=SHOW_CONTEXT=never',
+		'--quiet', '--set=VERBOSITY=verbose', '--set=SHOW_CONTEXT=errors',
 		"--dbname=$connection");
 
 	$self->{process} = IPC::Run::start(\@command, '<', \$self->{in},
@@ -121,8 +121,8 @@ sub _result
 	{
 		if ($report->{level} =~ /^(ERROR|FATAL|PANIC)$/)
 		{
-			@result{qw(code message detail hint)} =
-			  @{$report}{qw(code message detail hint)};
+			@result{qw(code message detail hint context)} =
+			  @{$report}{qw(code message detail hint context)};
 		}
 		else
 		{
