@@ -32,7 +32,8 @@ local $ENV{MP_SIMCTL} //= "$project/test/simctl";
 
 my $status = system($ENV{PG_REGRESS}, "--inputdir=$project",
 	"--outputdir=$output", '--bindir=', '--host=' . $node->host,
-	'--port=' . $node->port, '--dbname=regress', @tests);
+	'--port=' . $node->port, '--dbname=regress', '--no-locale',
+	'--encoding=UTF8', @tests);
 
 ok($status == 0, 'pg_regress: ' . join(' ', @tests))
   or diag(-e "$output/regression.diffs"
