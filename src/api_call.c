@@ -311,6 +311,9 @@ take_element(MpCall *call, const MpText *element, MpRecord *record,
 		problem->record = number;
 		return fail(call, MP_PROBLEM_BODY, problem->fault.reason);
 	}
+	if (call->kind == MP_CALL_GET_ACCOUNT &&
+		mp_record_key(call->record_kind, record) != call->account)
+		return fail(call, MP_PROBLEM_BODY, "it is about another account");
 	if (!note_key(call, mp_record_key(call->record_kind, record)))
 		return fail(call, MP_PROBLEM_CHANGED, NULL);
 	if (number <= call->skip)

@@ -290,7 +290,8 @@ subtest 'no answer in time' => sub {
 		detail => qr/not known/);
 	# Bytes that go on coming are no timeout.
 	$simulator->clear_faults;
-	$simulator->fault(drip_ms => 5);
+	$test->options(request_timeout => '1s');
+	$simulator->fault(drip_ms => 10);
 	is($test->logged("$get")->{code}, '', 'a slow answer');
 	is($simulator->counts->{requests}, 1, 'one request');
 };
@@ -543,6 +544,8 @@ subtest 'answers that are not what they should be' => sub {
 	check_error($get, answer_of('[]'), 'HV004', 1, name => 'no account');
 	check_error($get, answer_of("[$good,$good]"), 'HV004', 1,
 		name => 'two accounts', detail => qr/more than one/);
+	check_error($get, answer_of('{"id":3,"username":"bot-3"}'), 'HV004', 1,
+		name => 'another account', detail => qr/another account/);
 	check_error($get, answer_of('{"status":"ok"}'), 'HV004', 1,
 		name => 'an account without an id', detail => qr/field "id"/);
 };
