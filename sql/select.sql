@@ -253,6 +253,19 @@ SELECT attname, n_distinct, null_frac FROM pg_stats
 WHERE schemaname = 'mp_select' AND tablename = 'service_accounts' AND attname IN ('id', 'role', 'secret') ORDER BY 1;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
+-- MERGE reads it, and does not write it
+MERGE INTO owner USING service_accounts s ON s.id = account
+WHEN MATCHED THEN UPDATE SET person = s.username
+WHEN NOT MATCHED AND s.id = 4 THEN INSERT VALUES (s.id, s.username);
+SELECT * FROM owner ORDER BY account;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
+MERGE INTO service_accounts s USING owner ON s.id = account WHEN MATCHED THEN DELETE;
+\echo :SQLSTATE
+-- rows cannot be locked, but asking for it is no error
+SELECT id FROM service_accounts WHERE id = 2 FOR UPDATE;
+SELECT s.id, person FROM service_accounts s JOIN owner ON id = account WHERE id = 3 FOR SHARE;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
+
 -- the other documents spell what they return otherwise
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z document=docs
 \x on
