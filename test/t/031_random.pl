@@ -348,12 +348,12 @@ sub fault_of
 
 sub run_style
 {
-	my ($style) = @_;
+	my ($style, $read) = @_;
 	my $good = 0;
 
 	srand SEED;
 	$test->start_over(%seed);
-	$test->options(membership_write => $style);
+	$test->options(membership_write => $style, membership_read => $read);
 	$test->rows('TRUNCATE once, accounts, members;
 		INSERT INTO accounts SELECT id, username, role FROM mp.service_accounts;
 		INSERT INTO members SELECT service_account_id, project_id, role
@@ -377,8 +377,8 @@ sub run_style
 	return;
 }
 
-run_style('bulk');
-run_style('single');
+run_style('bulk', 'auto');
+run_style('single', 'project');
 
 # That it was worth the while.
 foreach my $kind ('accounts', 'account', 'memberships', 'account-wise',
