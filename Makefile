@@ -8,6 +8,7 @@ DISTVERSION = 1.0.0
 MODULE_big = mixpanel_sa_fdw
 PGFILEDESC = "mixpanel_sa_fdw - Mixpanel service accounts as tables"
 DATA = sql/mixpanel_sa_fdw--1.0.sql
+DOCS = doc/mixpanel_sa_fdw.md
 
 OBJS = \
 	mixpanel_sa_fdw.o \
@@ -119,6 +120,13 @@ include $(PGXS)
 
 installcheck: simulator
 
+# PGXS installs a document without its folder, and removes it with.
+uninstall: uninstall-docs
+.PHONY: uninstall-docs
+uninstall-docs:
+	rm -f $(addprefix '$(DESTDIR)$(docdir)/$(docmoduledir)'/,\
+	  $(notdir $(DOCS)))
+
 # A header is cheap to rebuild for, a stale object is dear to find.
 HEADERS_ALL := $(wildcard src/*.h)
 $(OBJS): $(HEADERS_ALL)
@@ -171,9 +179,10 @@ clean-tests:
 # ---- release ----
 
 # The archive that PGXN takes: what is committed, less export-ignore.
+DISTDIR = .
 dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(DISTVERSION)/ \
-	  --output $(EXTENSION)-$(DISTVERSION).zip HEAD
+	  --output $(DISTDIR)/$(EXTENSION)-$(DISTVERSION).zip HEAD
 
 help:
 	@echo 'make                    build for the server that PG_CONFIG names'
@@ -193,3 +202,5 @@ help:
 	@echo
 	@echo 'test/demo.sh            a tour; installs what is missing'
 	@echo 'test/check.sh           every test; installs what is missing'
+	@echo 'test/matrix.sh          every test with PostgreSQL 15, 17 and 18'
+	@echo 'test/package.sh         the packages, built, installed and used'
