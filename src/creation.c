@@ -172,9 +172,6 @@ mp_creation_undo(int level)
 	QueryCancelPending = false;
 	deadline = begin_undo();
 	settle_answers(first, deadline);
-	/* what else the transaction asks for, nobody will read */
-	if (level == 0)
-		mp_http_abandon(mp_session_http_if_any());
 	start_deletions(first);
 	await_deletions(first, deadline);
 	end_undo(deadline);
@@ -448,11 +445,15 @@ start_deletions(int first)
 		/* an answer that never came */
 		mp_call_free(creation->call);
 		creation->call = NULL;
-		if (creation->id != 0)
-			creation->call =
-				mp_api_delete_account(mp_session_http_if_any(),
-									  mp_changeset_target(creation->target),
-									  creation->id);
+		if (creation->id == 0)
+			continue;
+		creation->call =
+			mp_api_delete_account(mp_session_http_if_any(),
+								  mp_changeset_target(creation->target),
+								  creation->id);
+		/* reads that were cut short may still fill the window */
+		if (creation->call != NULL)
+			mp_http_hurry(mp_call_request(creation->call));
 	}
 }
 

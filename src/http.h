@@ -141,10 +141,6 @@ extern void mp_http_run(MpHttp *http);
 /* Closes idle connections (after a change of options or credentials). */
 extern void mp_http_close_idle(MpHttp *http);
 
-/* Ends all that is under way as lost, to have the windows to oneself; the
- * owners free their requests. */
-extern void mp_http_abandon(MpHttp *http);
-
 /* ---- one request ---- */
 
 /*
@@ -153,6 +149,10 @@ extern void mp_http_abandon(MpHttp *http);
  * owns the result and frees it, finished or not.
  */
 extern MpRequest *mp_http_start(MpHttp *http, const MpRequestSpec *spec);
+
+/* Of a new request: it goes before all others, and has as much room again
+ * where those fill the window. */
+extern void mp_http_hurry(MpRequest *request);
 
 /* Cancel if under way, wipe and free.  NULL is allowed. */
 extern void mp_http_free(MpRequest *request);

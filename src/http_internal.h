@@ -143,6 +143,7 @@ struct MpRequest
 	MpRequest  *next;
 	MpHttpState state;
 	uint64_t	birth;			/* orders a queue */
+	bool		urgent;
 
 	/* what is asked: copies, NULL where there is none */
 	MpMethod	method;
@@ -195,6 +196,9 @@ mp_http_is_success(int status)
 }
 
 /* ---- http_request.c ---- */
+
+/* How many of its server's requests may be on the wire once it is. */
+extern int	mp_http_window(const MpRequest *request);
 
 /* A copy of text, or NULL when out of memory or text is NULL. */
 extern char *mp_http_copy(const char *text);

@@ -19,7 +19,6 @@ static bool copy_optional(char **copy, const char *text);
 static char *make_authorization(const char *username, const char *secret);
 static void encode_base64(char *out, const unsigned char *in, size_t length);
 static bool has_body(const MpRequest *request);
-static void abandon_list(MpHttpList *list);
 
 MpRequest *
 mp_http_start(MpHttp *http, const MpRequestSpec *spec)
@@ -41,6 +40,15 @@ mp_http_start(MpHttp *http, const MpRequestSpec *spec)
 	request->birth = ++http->births;
 	mp_http_enqueue(request);
 	return request;
+}
+
+void
+mp_http_hurry(MpRequest *request)
+{
+	mp_http_list_remove(request);
+	request->urgent = true;
+	request->birth = 0;
+	mp_http_enqueue(request);
 }
 
 void
@@ -74,17 +82,6 @@ bool
 mp_http_on_wire(const MpRequest *request)
 {
 	return request->state == MP_HTTP_ON_WIRE;
-}
-
-void
-mp_http_abandon(MpHttp *http)
-{
-	MpHttpServer *server;
-
-	abandon_list(&http->backing_off);
-	for (server = http->servers; server != NULL; server = server->next)
-		abandon_list(&server->queue);
-	abandon_list(&http->on_wire);
 }
 
 size_t
@@ -144,6 +141,12 @@ mp_http_method_name(MpMethod method)
 			return "DELETE";
 	}
 	return "?";
+}
+
+int
+mp_http_window(const MpRequest *request)
+{
+	return request->server->limit * (request->urgent ? 2 : 1);
 }
 
 char *
@@ -281,16 +284,4 @@ encode_base64(char *out, const unsigned char *in, size_t length)
 		*out++ = rest > 2 ? digits[bits & 63] : '=';
 	}
 	*out = '\0';
-}
-
-static void
-abandon_list(MpHttpList *list)
-{
-	while (list->first != NULL)
-	{
-		MpRequest  *request = list->first;
-
-		mp_http_leave(request);
-		request->answer.outcome = MP_OUTCOME_LOST;
-	}
 }

@@ -375,16 +375,23 @@ subtest 'the way is cleared for deletions' => sub {
 	$simulator->fault(method => 'GET', path => '/projects$', hang => 'headers',
 		count => 0);
 	$test->options(max_concurrency => 2);
-	my $session = $test->session->begin("BEGIN; $create; SELECT look()");
-	ok($simulator->wait_for_in_flight(2), 'reads hang');
-	my $start = time();
-	$test->connect->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
-	my $result = $session->end;
-	is($result->{code}, '57014', 'cancelled');
-	cmp_ok(time() - $start, '<', 5, 'at once');
-	is_deeply($result->{notices}, [], 'no warning');
-	is((requests($test))[-1], 'DELETE /5 -> 200', 'the account is deleted');
-	$test->rows('ROLLBACK');
+	foreach my $begin ('BEGIN', 'BEGIN; SAVEPOINT a')
+	{
+		$simulator->clear_log;
+		my $session = $test->session->begin("$begin; $create; SELECT look()");
+		ok($simulator->wait_for_in_flight(2), "$begin: reads hang");
+		my $start = time();
+		$test->connect->rows(
+			'SELECT pg_cancel_backend(' . $session->pid . ')');
+		my $result = $session->end;
+		is($result->{code}, '57014', 'cancelled');
+		cmp_ok(time() - $start, '<', 5, 'at once');
+		is_deeply($result->{notices}, [], 'no warning');
+		like((requests($test))[-1], qr/^DELETE .* 200$/,
+			'the account is deleted');
+		$test->rows('ROLLBACK');
+	}
+	is(scalar(accounts($test)), 4, 'accounts are as before');
 };
 
 subtest 'cancel and terminate during COMMIT' => sub {
