@@ -43,7 +43,7 @@ install_extension
 make_room
 copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
 	mixpanel_sa_fdw.so sql expected src test doc README.md \
-	CHANGELOG.md CONTRIBUTING.md LICENSE
+	CHANGELOG.md CONTRIBUTING.md LICENSE META.json debian
 
 # Paths of the tests, in order, that the names choose.
 list_tests()
