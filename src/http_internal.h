@@ -167,8 +167,8 @@ struct MpRequest
 	char	   *hop_url;		/* where they led; NULL: url */
 	char	   *location;		/* where the last answer points */
 	bool		hopeless;		/* a failure that trying again cannot mend */
-	bool		doubtful;		/* an attempt that failed may have been carried
-								 * out */
+	bool		doubtful;		/* an attempt that failed may have been
+								 * carried out */
 	bool		boundless;		/* must not be paused: others wait for it */
 	int64_t		due;			/* ms: end of backing off */
 	int			restarts;
