@@ -332,6 +332,29 @@ subtest 'memberships of 200 accounts' => sub {
 	}
 };
 
+subtest 'scans of one session share the window' => sub {
+	$test->start_over(accounts => 60);
+	$simulator->set(latency_ms => 10);
+	my $result = $test->logged(<<'SQL');
+SET enable_nestloop = off;
+SELECT count(*)
+FROM mp.project_memberships a
+FULL JOIN mp.project_memberships b USING (service_account_id, project_id);
+SQL
+
+	is($result->{rows}, 120, 'rows');
+	is($simulator->counts->{requests}, 122, 'requests of two scans');
+	cmp_ok($simulator->counts->{max_concurrent}, '<=', 8, 'at most 8 at once');
+	is( $test->rows(
+			'BEGIN; DECLARE a CURSOR FOR SELECT * FROM mp.project_memberships; '
+			  . 'DECLARE b CURSOR FOR SELECT * FROM mp.project_memberships; '
+			  . 'MOVE 3 FROM a; MOVE 3 FROM b; MOVE 3 FROM a; '
+			  . 'SELECT count(*) FROM mp.project_memberships; COMMIT'),
+		120,
+		'two cursors that stand still do not stop a third scan');
+	cmp_ok($simulator->counts->{max_concurrent}, '<=', 8, 'still');
+};
+
 subtest 'LIMIT ends a wide fan-out early' => sub {
 	$test->start_over(accounts => 2000);
 	$simulator->set(latency_ms => 20);
@@ -459,6 +482,20 @@ SQL
 	like($result->{rows}, qr/^2000\|/, 'all rows');
 	is($simulator->counts->{requests}, 2001, 'one list, and one call each');
 	is($simulator->counts->{max_concurrent}, 1, 'one at a time');
+
+	$simulator->reset(accounts => 20000, memberships_per_account => 0);
+	$test->rows("BEGIN; DECLARE c CURSOR FOR $ids id > 0; MOVE 5 FROM c");
+	$result = $test->run("$ids id = 7");
+	is(MixpanelTest::describe($result), 'no error',
+		'a list that stands half read in a cursor');
+	is($result->{rows}, 7, 'does not stop another scan');
+	$result = $test->run('INSERT INTO mp.service_accounts (username) '
+		  . 'VALUES (\'ci\') RETURNING id, length(secret)');
+	is($result->{rows}, '20001|32', 'nor a create');
+	is($test->rows('FETCH 1 FROM c'), 6, 'and goes on');
+	is(scalar(split /\n/, $test->rows('FETCH ALL FROM c')), 19994,
+		'to its end');
+	$test->rows('COMMIT');
 };
 
 subtest 'redirects from a path to the one with a slash' => sub {

@@ -252,6 +252,21 @@ subtest 'sets that are no rectangle' => sub {
 	}
 };
 
+subtest 'deletions run side by side' => sub {
+	$test->start_over(accounts => 41);
+	$simulator->set(latency_ms => 20);
+	my $result =
+	  $test->logged('DELETE FROM mp.service_accounts WHERE id > 1');
+
+	is(MixpanelTest::describe($result), 'no error', 'no error');
+	is(tally(), 'DELETE /N: 40, GET : 1', 'one list, one call for each');
+	is_deeply([ map { $_->{id} } @{ $simulator->state->{accounts} } ],
+		[1], 'all but one\'s own are gone');
+	my $most = $simulator->counts->{max_concurrent};
+	cmp_ok($most, '<=', 8, 'at most 8 at once');
+	cmp_ok($most, '>=', 7, 'at least 7 at once');
+};
+
 # ---- random sets ----
 
 my @accounts = (2 .. 9);

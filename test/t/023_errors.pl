@@ -317,7 +317,9 @@ subtest 'no connection' => sub {
 		name => 'nobody listens',
 		detail => qr/after 2 tries/,
 		hint => qr|http://127\.0\.0\.1:$port/api/app|);
-	check_error($create, {}, '08001', 0, name => 'for a POST as well');
+	check_error($create, {}, '08001', 0,
+		name => 'for a POST as well',
+		detail => qr/after 2 tries/);
 
 	(my $tls = $simulator->base_url) =~ s/^http:/https:/;
 	$test->options(base_url => $tls, max_retries => 0);
