@@ -346,6 +346,9 @@ finish_elements(MpCall *call)
 	size_t		length;
 	const char *envelope;
 
+	/* nobody asked for a part */
+	if (mp_http_answer(call->request)->status == 206)
+		return fail(call, MP_PROBLEM_BODY, "it is only a part (status 206)");
 	if (!mp_json_stream_finish(call->stream))
 		return fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
 	envelope = mp_json_stream_envelope(call->stream, &length);

@@ -28,6 +28,9 @@
 static void free_calls(void *arg);
 static void begin_way(MpFetch *fetch);
 static void begin_parents(MpFetch *fetch);
+static bool needs_names(MpWay way, const MpLookup *lookup);
+static void set_fixed(MpFetch *fetch);
+static bool is_to_visit(MpFetch *fetch, int64 id);
 static void read_parents(MpFetch *fetch);
 static void push_parent(MpFetch *fetch, int64 id, const MpValue *label);
 static bool start_calls(MpFetch *fetch);
@@ -168,10 +171,12 @@ mp_fetch_calls(const MpSettings *settings, const MpLookup *lookup,
 	MpWay		way = mp_fetch_first_way(settings, lookup);
 	int			count = 0;
 
-	if (way == MP_WAY_BY_ACCOUNT && !lookup->accounts.pinned)
+	bool		named = needs_names(way, lookup);
+
+	if (way == MP_WAY_BY_ACCOUNT && (named || !lookup->accounts.pinned))
 		calls[count++] = MP_CALL_LIST_ACCOUNTS;
-	if (way == MP_WAY_BY_PROJECT && !lookup->projects.pinned &&
-		settings->project_count == 0)
+	if (way == MP_WAY_BY_PROJECT &&
+		(named || (!lookup->projects.pinned && settings->project_count == 0)))
 		calls[count++] = MP_CALL_ME;
 	if (way == MP_WAY_LIST)
 		calls[count++] = MP_CALL_LIST_ACCOUNTS;
@@ -244,34 +249,91 @@ begin_way(MpFetch *fetch)
 		start_calls(fetch);
 }
 
-/* Ids that are known now; else the call that lists them. */
+/*
+ * Ids that are known now; else, or where a condition looks at what only a
+ * list tells of them (an account's username, a project's name), that list.
+ */
 static void
 begin_parents(MpFetch *fetch)
 {
-	const MpIds *ids = fetch->way == MP_WAY_BY_PROJECT ?
-		&fetch->lookup.projects : &fetch->lookup.accounts;
 	const MpSettings *settings = fetch->settings;
-	uint32		parent_fields = MP_FIELD_BIT(MP_FIELD_ID) |
-		MP_FIELD_BIT(MP_FIELD_USERNAME);
+	bool		named = needs_names(fetch->way, &fetch->lookup);
 
-	fetch->parents_done = true;
-	if (ids->pinned)
-		for (int i = 0; i < ids->count; i++)
-			push_parent(fetch, ids->ids[i], NULL);
-	else if (fetch->way == MP_WAY_BY_PROJECT && settings->project_count > 0)
-		for (size_t i = 0; i < settings->project_count; i++)
-			push_parent(fetch, settings->project_ids[i], NULL);
-	else
+	set_fixed(fetch);
+	fetch->listed = NULL;
+	fetch->parents_done = fetch->fixed.pinned && !named;
+	if (fetch->parents_done)
 	{
-		fetch->parents_done = false;
-		if (fetch->way == MP_WAY_BY_PROJECT)
-			fetch->parents = mp_api_me(fetch->http, settings);
-		else
-			fetch->parents =
-				mp_api_list_accounts(fetch->http, settings,
-									 fetch->wanted & parent_fields);
-		mp_session_started(fetch->parents);
+		for (int i = 0; i < fetch->fixed.count; i++)
+			push_parent(fetch, fetch->fixed.ids[i], NULL);
+		return;
 	}
+	if (fetch->fixed.pinned)
+		fetch->listed = palloc0(sizeof(bool) *
+								(Size) Max(fetch->fixed.count, 1));
+	if (fetch->way == MP_WAY_BY_PROJECT)
+		fetch->parents = mp_api_me(fetch->http, settings);
+	else
+		fetch->parents =
+			mp_api_list_accounts(fetch->http, settings,
+								 MP_FIELD_BIT(MP_FIELD_ID) |
+								 (fetch->wanted &
+								  MP_FIELD_BIT(MP_FIELD_USERNAME)));
+	mp_session_started(fetch->parents);
+}
+
+static bool
+needs_names(MpWay way, const MpLookup *lookup)
+{
+	MpField		name = way == MP_WAY_BY_PROJECT ?
+		MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
+
+	return lookup->relation == MP_RELATION_MEMBERSHIPS &&
+		(lookup->filtered & MP_FIELD_BIT(name)) != 0;
+}
+
+/* What the query pins, else what option project_ids says. */
+static void
+set_fixed(MpFetch *fetch)
+{
+	const MpSettings *settings = fetch->settings;
+	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
+
+	fetch->fixed = by_project ?
+		fetch->lookup.projects : fetch->lookup.accounts;
+	if (!by_project || fetch->fixed.pinned || settings->project_count == 0)
+		return;
+	fetch->fixed.pinned = true;
+	fetch->fixed.count = (int) settings->project_count;
+	fetch->fixed.ids = palloc(sizeof(int64) * settings->project_count);
+	for (size_t i = 0; i < settings->project_count; i++)
+		fetch->fixed.ids[i] = settings->project_ids[i];
+}
+
+/* Those that the list did not name: it may not show all that there are. */
+void
+mp_fetch_push_rest(MpFetch *fetch)
+{
+	for (int i = 0; fetch->listed != NULL && i < fetch->fixed.count; i++)
+		if (!fetch->listed[i])
+			push_parent(fetch, fetch->fixed.ids[i], NULL);
+	fetch->parents_done = true;
+}
+
+/* Is a listed id one to visit?  Notes it. */
+static bool
+is_to_visit(MpFetch *fetch, int64 id)
+{
+	if (fetch->listed == NULL)
+		return true;
+	for (int i = 0; i < fetch->fixed.count; i++)
+	{
+		if (fetch->fixed.ids[i] != id)
+			continue;
+		fetch->listed[i] = true;
+		return true;
+	}
+	return false;
 }
 
 /* A list is read only as far ahead as the calls for its ids can use. */
@@ -297,7 +359,7 @@ read_parents(MpFetch *fetch)
 				return;
 			case MP_CALL_DONE:
 				mp_fetch_drop_call(fetch, &fetch->parents);
-				fetch->parents_done = true;
+				mp_fetch_push_rest(fetch);
 				return;
 			case MP_CALL_RECORD:
 				/* /me may show projects of other organizations */
@@ -305,7 +367,9 @@ read_parents(MpFetch *fetch)
 					values[MP_FIELD_ORGANIZATION_ID].as.integer !=
 					fetch->settings->organization_id)
 					break;
-				push_parent(fetch, values[key].as.integer, &values[label]);
+				if (is_to_visit(fetch, values[key].as.integer))
+					push_parent(fetch, values[key].as.integer,
+								&values[label]);
 				break;
 		}
 	}

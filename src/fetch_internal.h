@@ -56,6 +56,10 @@ struct MpFetch
 
 	MpCall	   *parents;		/* the list of parents while it arrives */
 	bool		parents_done;
+	MpIds		fixed;			/* BY_ACCOUNT, BY_PROJECT: the only parents to
+								 * visit, where they are known */
+	bool	   *listed;			/* of those, which the list has named; NULL:
+								 * no list was asked for their names */
 	MpParent   *queue;			/* parents without a call yet */
 	int			queue_size;
 	int			queue_used;
@@ -79,6 +83,7 @@ struct MpFetch
 /* ---- fetch.c ---- */
 
 extern void mp_fetch_restart(MpFetch *fetch, MpWay way);
+extern void mp_fetch_push_rest(MpFetch *fetch);
 extern void mp_fetch_drop_call(MpFetch *fetch, MpCall **call);
 
 /* ---- fetch_route.c ---- */

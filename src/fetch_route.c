@@ -80,12 +80,17 @@ mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot)
 void
 mp_fetch_parents_failed(MpFetch *fetch)
 {
+	if (fetch->way != MP_WAY_BY_PROJECT ||
+		!means_missing(mp_error_status(fetch->parents)))
+		mp_error_raise(fetch->parents, fetch->settings);
 	/* without /me there is no telling which projects to visit */
-	if (fetch->way == MP_WAY_BY_PROJECT &&
-		means_missing(mp_error_status(fetch->parents)))
+	if (!fetch->fixed.pinned)
 		route_missing(fetch, false);
 	else
-		mp_error_raise(fetch->parents, fetch->settings);
+	{
+		mp_fetch_drop_call(fetch, &fetch->parents);
+		mp_fetch_push_rest(fetch);
+	}
 }
 
 void

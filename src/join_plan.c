@@ -56,6 +56,7 @@ static void mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
 static bool is_candidate(const JoinSearch *search);
 static bool is_our_table(const RelOptInfo *rel);
 static bool has_pseudoconstant(List *clauses);
+static bool compares_names(const JoinSearch *search);
 static bool is_nullable(const JoinSearch *search);
 static MpKey *find_key(const JoinSearch *search);
 static Path *plain_path(const RelOptInfo *rel);
@@ -139,6 +140,7 @@ is_candidate(const JoinSearch *search)
 		 root->parse->commandType == CMD_INSERT) &&
 		bms_is_empty(search->joinrel->lateral_relids) &&
 		!has_pseudoconstant(search->clauses) &&
+		!compares_names(search) &&
 		!has_pseudoconstant(search->inner->baserestrictinfo);
 }
 
@@ -163,6 +165,28 @@ has_pseudoconstant(List *clauses)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Does a join condition look at an account's username or a project's name?  A
+ * lookup by id does not learn them.
+ */
+static bool
+compares_names(const JoinSearch *search)
+{
+	const MpTable *table = mp_plan_table(search->inner);
+	Bitmapset  *attrs = NULL;
+	ListCell   *cell;
+
+	if (table->relation->kind != MP_RELATION_MEMBERSHIPS)
+		return false;
+	foreach(cell, search->clauses)
+		pull_varattnos((Node *) lfirst_node(RestrictInfo, cell)->clause,
+					   search->inner->relid, &attrs);
+	return !bms_is_empty(attrs) &&
+		(mp_relation_wanted(table, attrs) &
+		 (MP_FIELD_BIT(MP_FIELD_USERNAME) |
+		  MP_FIELD_BIT(MP_FIELD_PROJECT_NAME))) != 0;
 }
 
 /*

@@ -84,6 +84,8 @@ static bool is_key_member(PlannerInfo *root, RelOptInfo *rel,
 						  void *arg);
 static uint32 wanted_fields(RelOptInfo *baserel, const MpTable *table,
 							List *clauses);
+static uint32 filtered_fields(RelOptInfo *baserel, const MpTable *table,
+							  List *clauses);
 static MpScanTarget scan_target(PlannerInfo *root, RelOptInfo *baserel);
 
 void
@@ -152,6 +154,7 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 	List	   *private;
 	List	   *clauses = extract_actual_clauses(scan_clauses, false);
 	uint32		wanted = wanted_fields(baserel, info->table, clauses);
+	uint32		filtered = filtered_fields(baserel, info->table, clauses);
 	ListCell   *cell;
 
 	foreach(cell, keys)
@@ -167,6 +170,7 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 						 makeInteger((int) target));
 	private = lappend(private,
 					  makeInteger((int) Min(baserel->tuples, INT_MAX)));
+	private = lappend(private, makeInteger((int) filtered));
 	private = lappend(private, makeInteger(-1));
 	return make_foreignscan(tlist, clauses, baserel->relid, exprs, private,
 							NIL, NIL, outer_plan);
@@ -447,6 +451,16 @@ wanted_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
 	wanted &= ~(MP_FIELD_BIT(MP_FIELD_SECRET) |
 				MP_FIELD_BIT(MP_FIELD_PROJECTS));
 	return wanted;
+}
+
+/* The fields that conditions look at. */
+static uint32
+filtered_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+
+	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
+	return bms_is_empty(attrs) ? 0 : mp_relation_wanted(table, attrs);
 }
 
 static MpScanTarget

@@ -31,6 +31,8 @@ enum MpScanPrivate
 	MP_SCAN_TARGET,				/* Integer: MpScanTarget */
 	MP_SCAN_TUPLES,				/* Integer: rows the whole table is thought to
 								 * have */
+	MP_SCAN_FILTERED,			/* Integer: set of MP_FIELD_BIT that
+								 * conditions look at */
 	MP_SCAN_GATHERED,			/* Integer: MpField whose values a lookup join
 								 * gives; -1: none */
 };

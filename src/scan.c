@@ -132,6 +132,7 @@ read_private(MpScan *scan, ForeignScan *plan)
 	scan->arrays = list_nth(private, MP_SCAN_ARRAYS);
 	scan->groups = list_nth(private, MP_SCAN_GROUPS);
 	scan->wanted = (uint32) intVal(list_nth(private, MP_SCAN_WANTED));
+	scan->filtered = (uint32) intVal(list_nth(private, MP_SCAN_FILTERED));
 	scan->target = intVal(list_nth(private, MP_SCAN_TARGET));
 	scan->tuples = intVal(list_nth(private, MP_SCAN_TUPLES));
 	scan->gathered_field = intVal(list_nth(private, MP_SCAN_GATHERED));

@@ -25,6 +25,7 @@ typedef struct MpScan
 	MpTable    *table;
 	MpSettings *settings;		/* without credentials under EXPLAIN */
 	uint32		wanted;
+	uint32		filtered;		/* of them, those that conditions look at */
 	int			target;			/* MpScanTarget */
 	double		tuples;			/* the planner's guess at the table's size */
 
