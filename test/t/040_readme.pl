@@ -13,70 +13,17 @@ use strict;
 use warnings;
 
 use Cwd qw(getcwd);
-use IPC::Run ();
 
+use MixpanelDocument qw(fenced_blocks run_psql same_text);
 use MixpanelSimulator;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-use constant PSQL_SECONDS => 60;
-
 my $project = getcwd();
 my $simulator = MixpanelSimulator->start(accounts => 8, projects => 3,
 	first_project_id => 456, secret => 'the-secret');
 my $node = PostgreSQL::Test::Cluster->new('readme');
-
-# The fenced blocks of a text: {kind, info, text, line}.
-sub fenced_blocks
-{
-	my ($text) = @_;
-	my (@blocks, $block, $indent);
-	my $line = 0;
-
-	foreach (split /\n/, $text)
-	{
-		$line++;
-		if (!$block && /^(\s*)```(\w*) ?(.*)$/)
-		{
-			$indent = $1;
-			$block = { kind => $2, info => $3, text => '', line => $line };
-		}
-		elsif ($block && /^\s*```$/)
-		{
-			$block->{end} = $line;
-			push @blocks, $block;
-			undef $block;
-		}
-		elsif ($block)
-		{
-			s/^$indent//;
-			$block->{text} .= "$_\n";
-		}
-	}
-	die "a block that begins in line $block->{line} has no end\n" if $block;
-	return @blocks;
-}
-
-# Runs SQL as somebody would who copies it.  Returns the exit status and all
-# that psql printed, errors among it.
-sub run_psql
-{
-	my ($database, $sql) = @_;
-	my $base_url = $simulator->base_url;
-	my $output = '';
-
-	$sql =~ s/\bregion 'us'/base_url '$base_url'/g;
-	IPC::Run::run(
-		[
-			'psql', '-X', '-q', '-P', 'pager=off', '-v', 'ON_ERROR_STOP=1',
-			'-d', $node->connstr($database)
-		],
-		'<', \$sql, '>', \$output, '2>&1',
-		IPC::Run::timeout(PSQL_SECONDS));
-	$output =~ s/[ \t]+$//mg;
-	return ($? >> 8, $output);
-}
 
 # Runs a file's examples in a database of their own.
 sub check_examples
@@ -94,7 +41,8 @@ sub check_examples
 
 		next if $block->{kind} ne 'sql' || $block->{info} eq 'no-run';
 		like($block->{info}, qr/^(?:fails)?$/, "$where: a known kind of block");
-		my ($status, $output) = run_psql($database, $block->{text});
+		my ($status, $output) =
+		  run_psql($node->connstr($database), $simulator, $block->{text});
 		my $fails = $block->{info} eq 'fails';
 
 		ok($fails ? $status == 3 : $status == 0,
@@ -104,9 +52,7 @@ sub check_examples
 		  unless $next
 		  && $next->{kind} eq 'text'
 		  && $next->{line} - $block->{end} <= 2;
-		(my $shown = $next->{text}) =~ s/[ \t]+$//mg;
-		$output =~ s/\n+\z/\n/;
-		is($output, $shown, "$where: gives what is shown");
+		is($output, same_text($next->{text}), "$where: gives what is shown");
 	}
 	cmp_ok($ran, '>=', 8, "$file: its examples were found");
 	return;
@@ -152,8 +98,8 @@ sub check_calls
 	$simulator->reset;
 	$node->safe_psql('readme', "ALTER SERVER mixpanel OPTIONS (ADD $option)")
 	  if defined $option;
-	my ($status, $output) =
-	  run_psql('readme', "SET search_path = mixpanel; $sql;");
+	my ($status, $output) = run_psql($node->connstr('readme'), $simulator,
+		"SET search_path = mixpanel; $sql;");
 	my @calls =
 	  grep { !$seen{$_}++ } map { as_template($_) } $simulator->requests;
 
