@@ -408,7 +408,7 @@ fill_windows(MpHttp *http)
 	for (server = http->servers; server != NULL; server = server->next)
 	{
 		while (server->queue.first != NULL &&
-			   server->in_flight < mp_http_window(server->queue.first))
+			   mp_http_has_room(server->queue.first))
 		{
 			begin_attempt(server->queue.first);
 			started = true;

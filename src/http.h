@@ -150,8 +150,8 @@ extern void mp_http_close_idle(MpHttp *http);
  */
 extern MpRequest *mp_http_start(MpHttp *http, const MpRequestSpec *spec);
 
-/* Of a new request: it goes before all others, and has as much room again
- * where those fill the window. */
+/* Of a new request: it goes before all others and has a window to itself,
+ * should those fill theirs. */
 extern void mp_http_hurry(MpRequest *request);
 
 /* Cancel if under way, wipe and free.  NULL is allowed. */

@@ -197,8 +197,8 @@ mp_http_is_success(int status)
 
 /* ---- http_request.c ---- */
 
-/* How many of its server's requests may be on the wire once it is. */
-extern int	mp_http_window(const MpRequest *request);
+/* May it go on the wire? */
+extern bool mp_http_has_room(const MpRequest *request);
 
 /* A copy of text, or NULL when out of memory or text is NULL. */
 extern char *mp_http_copy(const char *text);

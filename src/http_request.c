@@ -143,10 +143,17 @@ mp_http_method_name(MpMethod method)
 	return "?";
 }
 
-int
-mp_http_window(const MpRequest *request)
+bool
+mp_http_has_room(const MpRequest *request)
 {
-	return request->server->limit * (request->urgent ? 2 : 1);
+	const MpRequest *other;
+	int			urgent = 0;
+
+	if (!request->urgent)
+		return request->server->in_flight < request->server->limit;
+	for (other = request->http->on_wire.first; other; other = other->next)
+		urgent += other->urgent && other->server == request->server;
+	return urgent < request->server->limit;
 }
 
 char *

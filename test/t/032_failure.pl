@@ -366,6 +366,46 @@ subtest 'an API that hangs does not hold up an abort for long' => sub {
 	$sessions[1]->quit;
 };
 
+subtest 'many creates' => sub {
+	my $many = q(INSERT INTO mp.service_accounts (username)
+		SELECT 'new' FROM generate_series(1, %d) RETURNING length(secret));
+
+	my $before = start_over();
+	$simulator->set(latency_ms => 50);
+	$test->rows('BEGIN');
+	is($test->row_list(sprintf $many, 20), 20, 'twenty');
+	$simulator->clear_log;
+	is_deeply($test->run('ROLLBACK')->{notices}, [], 'no warning');
+	is($test->count_of('DELETE'), 20, 'all are deleted');
+	is($simulator->counts->{max_concurrent}, 8, 'eight at a time');
+	is_deeply(state($test), $before, 'nothing is changed');
+
+	# The third is refused, the first two were there.
+	$simulator->reset(%seed);
+	$simulator->fault(method => 'POST', nth => 3, status => 403);
+	is($test->run(sprintf $many, 5)->{code}, '42501', 'one is refused');
+	is_deeply(
+		[ sort(grep { /^DELETE/ } requests($test)) ],
+		[ 'DELETE /5 -> 200', 'DELETE /6 -> 200' ], 'the others are deleted');
+	is($test->count_of('POST'), 3, 'and no more are made');
+	is_deeply(state($test), $before, 'nothing is changed');
+
+	# Only what cannot be deleted is warned of.
+	$simulator->reset(%seed);
+	$simulator->fault(method => 'DELETE', path => '/6$', status => 403);
+	$test->rows('BEGIN; ' . sprintf $many, 3);
+	is_deeply(warnings_of($test->run('ROLLBACK')),
+		[ 'WARNING 08006 ' . $undeleted =~ s/5/6/r ], 'one is left');
+	is_deeply([ map { /^(\d+)/ } accounts($test) ], [ 1 .. 4, 6 ], 'that one');
+
+	# A passing failure is tried again.
+	$simulator->reset(%seed);
+	$simulator->fault(method => 'DELETE', status => 503);
+	$test->rows("BEGIN; $create");
+	is_deeply($test->run('ROLLBACK')->{notices}, [], 'no warning');
+	is_deeply(state($test), $before, 'nothing is changed');
+};
+
 subtest 'the way is cleared for deletions' => sub {
 	start_over();
 	$test->rows('CREATE FUNCTION look() RETURNS bigint LANGUAGE plpgsql AS $$

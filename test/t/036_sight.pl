@@ -24,7 +24,7 @@ CREATE FOREIGN TABLE api.members (
 CREATE SCHEMA plain;
 CREATE TABLE plain.accounts (id bigint PRIMARY KEY, username text, role text);
 CREATE TABLE plain.members (account bigint REFERENCES plain.accounts
-	ON DELETE CASCADE, project bigint, role text);
+	ON DELETE CASCADE, project bigint NOT NULL, role text);
 CREATE TABLE said (at serial, what text);
 
 CREATE FUNCTION rows_now() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
@@ -230,6 +230,25 @@ SELECT * FROM members ORDER BY 1, 2;
 COPY members (account, project, role) FROM PROGRAM 'printf "6,1001,copy\n"' (FORMAT csv);
 SELECT * FROM members ORDER BY 1, 2;
 COMMIT;
+SQL
+	'deferred triggers, which run at COMMIT' => <<'SQL',
+CREATE TABLE asked (account bigint, project bigint);
+CREATE FUNCTION grant_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	INSERT INTO members (account, project, role) VALUES (NEW.account, NEW.project, 'asked');
+	DELETE FROM members WHERE account = NEW.account AND role <> 'asked';
+	RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER later AFTER INSERT ON asked INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION grant_it();
+BEGIN;
+INSERT INTO asked VALUES (3, 1001), (3, 1002);
+SELECT * FROM members ORDER BY 1, 2;
+COMMIT;
+SELECT * FROM members ORDER BY 1, 2;
+BEGIN;
+INSERT INTO asked VALUES (4, 1003), (5, NULL);
+COMMIT;
+DROP TABLE asked;
+DROP FUNCTION grant_it;
 SQL
 	'procedures that commit in a loop' => <<'SQL',
 DO $$ DECLARE m record; BEGIN
