@@ -69,7 +69,10 @@ floor_handle(void)
 	curl_easy_setopt(handle, CURLOPT_USERPWD, setting("BENCH_LOGIN"));
 	curl_easy_setopt(handle, CURLOPT_PROXY, "");
 	curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(handle, CURLOPT_PIPEWAIT, 1L);
+	/* wait for a connection that can be shared, where that may be */
+	curl_easy_setopt(handle, CURLOPT_PIPEWAIT,
+					 (long) (strncmp(setting("BENCH_BASE_URL"), "https:",
+									 6) == 0));
 	curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 256L * 1024);
 	if (ca_file != NULL && *ca_file != '\0')
 		curl_easy_setopt(handle, CURLOPT_CAINFO, ca_file);

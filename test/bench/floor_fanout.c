@@ -9,7 +9,7 @@
  *		memberships		list the accounts, then read the projects of each
  *		expired			the same for those that have expired
  *		delete			list the accounts, then delete COUNT, from id FIRST on
- *		accounts		read COUNT accounts by id, from id FIRST on
+ *		projects		read the projects of COUNT accounts, from id FIRST on
  *		organizations	list the accounts of COUNT organizations, from FIRST on
  * FIRST and COUNT are 0 where they are not named.  Lists are of
  * FLOOR_LIST but for the last.
@@ -46,7 +46,7 @@ static const Work works[] = {
 	{"memberships", true, false, true, "GET", FLOOR_LIST "/%ld/projects"},
 	{"expired", true, true, true, "GET", FLOOR_LIST "/%ld/projects"},
 	{"delete", true, false, false, "DELETE", FLOOR_LIST "/%ld"},
-	{"accounts", false, false, false, "GET", FLOOR_LIST "/%ld"},
+	{"projects", false, false, true, "GET", FLOOR_LIST "/%ld/projects"},
 	{"organizations", false, false, false, "GET",
 	"/organizations/%ld/service-accounts"},
 };
@@ -88,11 +88,10 @@ now_us(void)
 	return ((int64_t) time(NULL) - INT64_C(946684800)) * 1000000;
 }
 
-static long
+static void
 read_list(CURL *handle, const Work *work, Ids *ids)
 {
 	FloorBody	body = {0};
-	long		rows = 0;
 	int64_t		now = now_us();
 	json_t	   *answer;
 	const json_t *value;
@@ -108,11 +107,9 @@ read_list(CURL *handle, const Work *work, Ids *ids)
 		if (!work->expired ||
 			(account.expires != FLOOR_NEVER && account.expires < now))
 			push_id(ids, (long) account.id);
-		rows++;
 	}
 	json_decref(answer);
 	free(body.data);
-	return rows;
 }
 
 static void
@@ -163,8 +160,6 @@ take_answer(Fanout *fanout, const Lane *lane)
 	}
 	answer = floor_parse(lane->body.data, lane->body.length);
 	results = json_object_get(answer, "results");
-	if (results == NULL)
-		take_record(fanout, answer);
 	json_array_foreach(results, index, value)
 		take_record(fanout, value);
 	json_decref(answer);
@@ -250,7 +245,7 @@ main(int count, char **arguments)
 	floor_get(handle, FLOOR_LIST "/1", &body);
 	floor_begin();
 	if (fanout.work->lists)
-		fanout.rows = read_list(handle, fanout.work, &ids);
+		read_list(handle, fanout.work, &ids);
 	if (wanted > 0)
 	{
 		ids.count = 0;

@@ -9,6 +9,8 @@
 
 #include "floor_client.h"
 
+#include <string.h>
+
 #define DAYS_TO_2000	10957	/* from 1970 */
 
 /* A fixed number of digits. */
@@ -33,7 +35,22 @@ days_of(int year, int month, int day)
 		(153 * from_march + 2) / 5 + day - 1 - 719468;
 }
 
-/* "2024-01-15T10:30:00Z", the form that the simulator gives. */
+/* ".595778" to microseconds; "Z" is 0. */
+static int64_t
+fraction_of(const char *text)
+{
+	int64_t		fraction = 0;
+	int64_t		unit = 100000;
+
+	if (*text == '.')
+		for (text++; *text >= '0' && *text <= '9'; text++, unit /= 10)
+			fraction += unit * (*text - '0');
+	if (strcmp(text, "Z") != 0)
+		floor_fail("bad time");
+	return fraction;
+}
+
+/* "2024-01-15T10:30:00.5Z", the form that the simulator gives. */
 static int64_t
 time_of(const json_t *value)
 {
@@ -43,13 +60,14 @@ time_of(const json_t *value)
 
 	if (text == NULL)
 		return FLOOR_NEVER;
-	if (json_string_length(value) != 20)
+	if (json_string_length(value) < 20)
 		floor_fail("bad time: %s", text);
 	days = days_of(number_at(text, 4), number_at(text + 5, 2),
 				   number_at(text + 8, 2));
 	seconds = number_at(text + 11, 2) * 3600 + number_at(text + 14, 2) * 60 +
 		number_at(text + 17, 2);
-	return ((days - DAYS_TO_2000) * 86400 + seconds) * 1000000;
+	return ((days - DAYS_TO_2000) * 86400 + seconds) * 1000000 +
+		fraction_of(text + 19);
 }
 
 static int64_t
