@@ -171,6 +171,41 @@ subtest '/me shows projects of other organizations as well' => sub {
 	$test->start_over;
 };
 
+# A call by id does not tell them; the list that does is read as well, lest a
+# condition on them miss rows.
+subtest 'conditions on names' => sub {
+	my $select = 'SELECT service_account_id, project_id '
+	  . 'FROM mp.project_memberships WHERE';
+
+	check_query("$select service_account_id = 2 AND username = 'bot-2' "
+		  . 'ORDER BY 2',
+		[ '2|1002', '2|1003' ], [ "GET $org", "GET $org/2/projects" ],
+		'the username of an account that is given');
+	check_query("$select service_account_id = 2 AND username <> 'bot-2'",
+		[], [ "GET $org", "GET $org/2/projects" ], 'and it alone');
+	check_query("$select service_account_id = 99 AND username IS NULL",
+		[], [ "GET $org", "GET $org/99/projects", "GET $org/99" ],
+		'an account that is not there');
+	check_query("$select project_id = 1004 AND "
+		  . "project_name = 'Project 1004' ORDER BY 1",
+		[ '3|1004', '4|1004' ],
+		[ "GET $me", 'GET /projects/1004/service-accounts' ],
+		'the name of a project that is given');
+	is($test->rows('SELECT count(*) FROM (VALUES (2), (3)) v (id) '
+			  . 'JOIN mp.project_memberships m '
+			  . 'ON m.service_account_id = v.id '
+			  . "AND m.username = 'bot-' || v.id"),
+		4, 'the username in a join');
+
+	$test->start_over(document => 'bulk');
+	check_query("$select project_id = 1004 AND project_name = 'Project 1004' "
+		  . 'ORDER BY 1',
+		[ '3|1004', '4|1004' ],
+		[ "GET $me", 'GET /projects/1004/service-accounts' ],
+		'the name where only /me tells it');
+	$test->start_over;
+};
+
 # ---- missing routes ----
 
 sub check_no_way
