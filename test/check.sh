@@ -31,6 +31,35 @@ is_wanted()
 # shellcheck disable=SC2086
 need_packages $test_packages
 find_server
+
+# Install what can be installed: a test leaves out the clients that are not
+# there.
+offer_packages()
+{
+	local package missing
+
+	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || return 0
+	missing=$(missing_of "$@")
+	[ -z "$missing" ] || apt update >/dev/null 2>&1 || :
+	for package in $missing
+	do
+		echo "installing: $package"
+		install_packages "$package" >/dev/null 2>&1 ||
+			echo "cannot be installed: $package"
+		# Its service, which nobody asked for.
+		if [ "$package" = pgbouncer ] && [ -d /run/systemd/system ]
+		then
+			as_root systemctl disable --now pgbouncer >/dev/null 2>&1 || :
+		fi
+	done
+}
+
+if is_wanted test/t/060_cookbook.pl "$@" || is_wanted test/t/061_clients.pl "$@"
+then
+	offer_packages python3-psycopg python3-psycopg2 python3-sqlalchemy \
+		pgbouncer libpostgresql-jdbc-java
+	command -v javac >/dev/null || offer_packages default-jdk-headless
+fi
 if is_wanted test/t/000_style.pl "$@"
 then
 	need_packages clang universal-ctags
