@@ -4,8 +4,8 @@
  *		Sends what a transaction has queued, at COMMIT.
  *
  * flush_plan.c groups the folded changes into units, one call each.  Units of
- * a phase run at once as far as the server's window allows.  A refusal that may
- * have a remedy waits until the calls on the wire have ended, then
+ * a phase run at once as far as the server's window allows.  A refusal that
+ * may have a remedy waits until the calls on the wire have ended, then
  * flush_settle.c looks at it.
  *
  *-------------------------------------------------------------------------
