@@ -16,6 +16,7 @@
 #include "nodes/pathnodes.h"
 #include "optimizer/pathnode.h"
 #include "storage/latch.h"
+#include "utils/memutils.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM >= 160000
@@ -47,6 +48,13 @@
 #define MP_NEW_WAIT_EVENT(name) WaitEventExtensionNew(name)
 #else
 #define MP_NEW_WAIT_EVENT(name) PG_WAIT_EXTENSION
+#endif
+
+/* A set of so many events to wait for, which lasts as long as the process. */
+#if PG_VERSION_NUM >= 170000
+#define MP_NEW_WAIT_SET(count) CreateWaitEventSet(NULL, count)
+#else
+#define MP_NEW_WAIT_SET(count) CreateWaitEventSet(TopMemoryContext, count)
 #endif
 
 /* A path that scans one base relation, without pathkeys or outer path. */

@@ -26,6 +26,7 @@
 #define MAX_ABORT_NAP 1000		/* ms between looks at the clock */
 
 static MpHttp *pool = NULL;
+static WaitEventSet *pool_events = NULL;	/* pool's descriptor, latch, death */
 static HTAB *routes = NULL;
 static bool catalogs_changed = false;
 static uint32 wait_event = 0;
@@ -33,6 +34,7 @@ static uint32 wait_event = 0;
 static void note_change(Datum arg, int cache_id, uint32 hash_value);
 static void apply_change(void);
 static void write_reports(void);
+static uint32 wait_for_pool(long timeout);
 static uint32 pool_wait_event(void);
 
 void
@@ -86,14 +88,10 @@ mp_session_wait(MpCall *call)
 {
 	instr_time	start;
 	instr_time	end;
-	int			events;
+	uint32		events;
 
 	INSTR_TIME_SET_CURRENT(start);
-	events = WaitLatchOrSocket(MyLatch,
-							   WL_LATCH_SET | WL_SOCKET_READABLE |
-							   WL_EXIT_ON_PM_DEATH,
-							   mp_http_descriptor(pool), -1,
-							   pool_wait_event());
+	events = wait_for_pool(-1);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	if (call != NULL)
@@ -115,15 +113,11 @@ mp_session_wait_until(TimestampTz deadline)
 {
 	long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
 													   deadline);
-	int			events;
+	uint32		events;
 
 	if (left <= 0)
 		return false;
-	events = WaitLatchOrSocket(MyLatch,
-							   WL_LATCH_SET | WL_SOCKET_READABLE |
-							   WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-							   mp_http_descriptor(pool),
-							   Min(left, MAX_ABORT_NAP), pool_wait_event());
+	events = wait_for_pool(Min(left, MAX_ABORT_NAP));
 	if ((events & WL_LATCH_SET) != 0)
 		ResetLatch(MyLatch);
 	mp_session_run();
@@ -229,6 +223,32 @@ write_reports(void)
 						report.server_name, report.status, report.attempt,
 						report.elapsed_ms, report.bytes_received),
 				 errhidestmt(true), errhidecontext(true)));
+}
+
+/*
+ * As WaitLatchOrSocket(), whose set of events is made and unmade in each call:
+ * with a quick server that takes as long as the wait.
+ */
+static uint32
+wait_for_pool(long timeout)
+{
+	WaitEvent	event;
+
+	if (pool_events == NULL)
+	{
+		WaitEventSet *set = MP_NEW_WAIT_SET(3);
+
+		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
+						  NULL);
+		AddWaitEventToSet(set, WL_SOCKET_READABLE, mp_http_descriptor(pool),
+						  NULL, NULL);
+		pool_events = set;
+	}
+	if (WaitEventSetWait(pool_events, timeout, &event, 1,
+						 pool_wait_event()) == 0)
+		return 0;
+	return event.events;
 }
 
 static uint32
