@@ -239,8 +239,10 @@ wait_for_pool(long timeout)
 		WaitEventSet *set = MP_NEW_WAIT_SET(3);
 
 		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
-		AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL,
-						  NULL);
+		/* a backend by itself (postgres --single) has no postmaster */
+		if (IsUnderPostmaster)
+			AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET,
+							  NULL, NULL);
 		AddWaitEventToSet(set, WL_SOCKET_READABLE, mp_http_descriptor(pool),
 						  NULL, NULL);
 		pool_events = set;
