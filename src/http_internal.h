@@ -166,6 +166,7 @@ struct MpRequest
 	int			hops;			/* redirects followed by this attempt */
 	char	   *hop_url;		/* where they led; NULL: url */
 	char	   *location;		/* where the last answer points */
+	bool		lost;			/* the last attempt lost its connection */
 	bool		hopeless;		/* a failure that trying again cannot mend */
 	bool		doubtful;		/* an attempt that failed may have been
 								 * carried out */

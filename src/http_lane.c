@@ -139,6 +139,10 @@ replace_multi(MpHttpLane *lane)
 	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, lane);
 	curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long) CURLPIPE_MULTIPLEX);
 	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS);
+#if LIBCURL_VERSION_NUM >= 0x081400
+	/* Else cleaning up waits for the threads that resolve names. */
+	curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L);
+#endif
 	return true;
 }
 

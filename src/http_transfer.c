@@ -299,7 +299,8 @@ set_connection(const MpRequest *request, CURL *easy)
 	}
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
 
-	if (alone || request->transfer.lane->renew)
+	/* libcurl 8.23 keeps a connection that was closed amid the headers. */
+	if (alone || request->lost || request->transfer.lane->renew)
 		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	/* Nobody would use it again: the next POST has its own. */
 	if (alone)

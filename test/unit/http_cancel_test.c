@@ -134,6 +134,7 @@ test_resolving(void)
 {
 	MpRequest  *request;
 	int			before;
+	int			threads;
 	sigset_t	mask;
 	double		began;
 	int			i;
@@ -144,14 +145,16 @@ test_resolving(void)
 	request = client_start(MP_METHOD_POST, "/");
 	for (i = 0; i < 10000 && count_resolving() == 0; i++)
 		client_step(1);
-	is_int(count_resolving(), 1, "a thread is resolving");
+	/* libcurl 8.20 and later asks for IPv4 and IPv6 in a thread each */
+	ok(count_resolving() > 0, "a thread is resolving");
 	ok(read_flag(&signals_blocked), "it has all signals blocked");
 	pthread_sigmask(SIG_SETMASK, NULL, &mask);
 	ok(!sigismember(&mask, SIGINT), "we have not");
 	check_free(request, "resolving");
 
+	threads = count_resolving();
 	request = client_start(MP_METHOD_GET, "/");
-	for (i = 0; i < 10000 && count_resolving() < 2; i++)
+	for (i = 0; i < 10000 && count_resolving() <= threads; i++)
 		client_step(1);
 	settings.connect_timeout = 50;
 	settings.max_retries = 0;
