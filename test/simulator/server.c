@@ -228,12 +228,17 @@ apply_fault(SimAnswer *answer, const SimFault *fault)
 	json_object_update(answer->headers, replaced->headers);
 }
 
-/* Whatever waits, for a delay or for its client to go, is dropped. */
+/*
+ * Whatever waits, for a delay or for its client to go, is dropped; so is what
+ * has only begun to arrive, which was meant for the state that was.
+ */
 static void
 drop_waiting(void)
 {
 	for (SimRequest *request = requests; request; request = request->next)
 	{
+		if (!request->is_control && request->state == SIM_REQUEST_RECEIVING)
+			request->state = SIM_REQUEST_DROPPED;
 		if (!request->suspended)
 			continue;
 		request->state = SIM_REQUEST_DROPPED;
