@@ -14,6 +14,7 @@
 #include "foreign/fdwapi.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "optimizer/clauses.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -21,6 +22,7 @@
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
 #include "optimizer/tlist.h"
+#include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 
 #include "compat.h"
@@ -64,8 +66,9 @@ static void add_join_path(const JoinSearch *search, MpKey *key);
 static void price_join(const JoinSearch *search, const MpKey *key,
 					   const Path *outer, Path *path);
 static Plan *mixpanelPlanLookupJoin(PlannerInfo *root, RelOptInfo *rel,
-									CustomPath *best_path, List *tlist, List *clauses,
-									List *custom_plans);
+									CustomPath *best_path, List *tlist,
+									List *clauses, List *custom_plans);
+static List *put_outer_first(PlannerInfo *root, List *clauses, Relids inner);
 static List *add_entry(List *tlist, Expr *expr);
 static List *scan_tlist(List *outer, List *inner, List **sources);
 static AttrNumber inner_attribute(List *tlist, AttrNumber attnum);
@@ -91,8 +94,9 @@ mp_join_init(void)
 }
 
 static void
-mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel, RelOptInfo *outerrel,
-					 RelOptInfo *innerrel, JoinType jointype,
+mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
+					 RelOptInfo *outerrel, RelOptInfo *innerrel,
+					 JoinType jointype,
 					 JoinPathExtraData *extra)
 {
 	JoinSearch	search = {
@@ -323,8 +327,8 @@ price_join(const JoinSearch *search, const MpKey *key, const Path *outer,
 }
 
 static Plan *
-mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
-					   CustomPath *best_path, List *tlist,
+mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(),
+					   RelOptInfo *rel, CustomPath *best_path, List *tlist,
 					   List *clauses pg_attribute_unused(), List *custom_plans)
 {
 	List	   *private = best_path->custom_private;
@@ -349,6 +353,7 @@ mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 									&other_clauses);
 	else
 		join_clauses = extract_actual_clauses(restrictions, false);
+	join_clauses = put_outer_first(root, join_clauses, nullable);
 
 	/* marked as they are above the join, lest setrefs.c miss them */
 	join_clauses = (List *) MP_MARK_NULLABLE(join_clauses, nullable, join);
@@ -371,6 +376,33 @@ mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 	lfirst(list_nth_cell(inner->fdw_private, MP_SCAN_GATHERED)) =
 		makeInteger((int) field);
 	return &scan->scan.plan;
+}
+
+/*
+ * The outer side of an operator on the left, as the core's joins have it: the
+ * order in which a condition comes differs between versions of the server.
+ */
+static List *
+put_outer_first(PlannerInfo *root, List *clauses, Relids inner)
+{
+	List	   *ordered = NIL;
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+	{
+		OpExpr	   *clause = lfirst(cell);
+
+		if (is_opclause(clause) && list_length(clause->args) == 2 &&
+			OidIsValid(get_commutator(clause->opno)) &&
+			bms_equal(pull_varnos(root, linitial(clause->args)), inner) &&
+			!bms_overlap(pull_varnos(root, lsecond(clause->args)), inner))
+		{
+			clause = copyObject(clause);
+			CommuteOpExpr(clause);
+		}
+		ordered = lappend(ordered, clause);
+	}
+	return ordered;
 }
 
 static List *
