@@ -54,6 +54,11 @@ offer_packages()
 	done
 }
 
+if is_wanted test/t/034_cron.pl "$@" || is_wanted test/t/060_cookbook.pl "$@"
+then
+	offer_packages "postgresql-$("$PG_CONFIG" --version |
+		sed 's/[^0-9]*\([0-9]*\).*/\1/')-cron"
+fi
 if is_wanted test/t/060_cookbook.pl "$@" || is_wanted test/t/061_clients.pl "$@"
 then
 	offer_packages python3-psycopg python3-psycopg2 python3-sqlalchemy \
