@@ -327,7 +327,7 @@ price_join(const JoinSearch *search, const MpKey *key, const Path *outer,
 }
 
 static Plan *
-mixpanelPlanLookupJoin(PlannerInfo *root pg_attribute_unused(),
+mixpanelPlanLookupJoin(PlannerInfo *root,
 					   RelOptInfo *rel, CustomPath *best_path, List *tlist,
 					   List *clauses pg_attribute_unused(), List *custom_plans)
 {
