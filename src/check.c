@@ -42,6 +42,8 @@ typedef struct Check
 	int64		project;
 	int64		accounts;		/* how many were listed */
 	int64		projects;
+	char	   *role;			/* in the organization, of the account that
+								 * authenticates; NULL: not seen */
 } Check;
 
 static void check_server(const ForeignServer *server);
@@ -51,10 +53,12 @@ static void add_row(Check *check, const char *item, bool ok,
 static bool check_options(Check *check, Oid server);
 static void check_calls(Check *check);
 static bool check_list(Check *check);
+static char *list_words(const Check *check);
 static void check_me(Check *check);
 static void check_route(Check *check, const char *item, MpCall *call,
 						int64 parent);
 static bool run_call(Check *check, MpCall *call, int64 *first, int64 *count);
+static void note_role(Check *check, const MpRecord *record);
 static char *failure_words(const Check *check);
 static const char *status_item(const Check *check);
 
@@ -185,7 +189,9 @@ check_list(Check *check)
 	};
 	MpCall	   *call = mp_api_list_accounts(mp_session_http(),
 											check->settings,
-											MP_FIELD_BIT(MP_FIELD_ID));
+											MP_FIELD_BIT(MP_FIELD_ID) |
+											MP_FIELD_BIT(MP_FIELD_USERNAME) |
+											MP_FIELD_BIT(MP_FIELD_ROLE));
 	bool		ok = run_call(check, call, &check->account, &check->accounts);
 	const char *failed = ok ? NULL : status_item(check);
 
@@ -196,10 +202,25 @@ check_list(Check *check)
 			add_row(check, items[i], false, failure_words(check));
 			return false;
 		}
-		add_row(check, items[i], true, fine[i] != NULL ? fine[i] :
-				psprintf(INT64_FORMAT " service accounts", check->accounts));
+		add_row(check, items[i], true,
+				fine[i] != NULL ? fine[i] : list_words(check));
 	}
 	return true;
+}
+
+/* An account of a custom role may be allowed anything. */
+static char *
+list_words(const Check *check)
+{
+	char	   *words = psprintf(INT64_FORMAT " service accounts",
+								 check->accounts);
+
+	if (check->role == NULL || (strcmp(check->role, "analyst") != 0 &&
+								strcmp(check->role, "consumer") != 0))
+		return words;
+	return psprintf("%s; service account \"%s\" is %s of the organization: it can read, but only an owner or admin can change anything",
+					words, mp_error_text(check->settings->username),
+					check->role);
 }
 
 /* Projects are needed only to read memberships by project. */
@@ -266,9 +287,26 @@ run_call(Check *check, MpCall *call, int64 *first, int64 *count)
 			mp_session_wait(check->call);
 		else if ((*count)++ == 0)
 			*first = record.values[key].as.integer;
+		if (state == MP_CALL_RECORD)
+			note_role(check, &record);
 	}
 	mp_record_release(&record);
 	return state == MP_CALL_DONE;
+}
+
+/* Is this the account that authenticates? */
+static void
+note_role(Check *check, const MpRecord *record)
+{
+	const MpValue *username = &record->values[MP_FIELD_USERNAME];
+	const MpValue *role = &record->values[MP_FIELD_ROLE];
+	const char *own = check->settings->username;
+
+	if (mp_call_kind(check->call) == MP_CALL_LIST_ACCOUNTS &&
+		username->present && role->present &&
+		username->as.text.length == strlen(own) &&
+		memcmp(username->as.text.data, own, strlen(own)) == 0)
+		check->role = pnstrdup(role->as.text.data, role->as.text.length);
 }
 
 static char *

@@ -26,13 +26,15 @@
 
 static void describe_http(const MpCall *call, const MpSettings *settings,
 						  MpError *error);
+static char *unreachable_hint(const MpSettings *settings);
 static void describe_status(const MpCall *call, const MpSettings *settings,
 							MpError *error);
 static void describe_refusal(const MpCall *call, const MpSettings *settings,
 							 MpError *error);
 static void describe_rate_limit(const MpCall *call,
 								const MpSettings *settings, MpError *error);
-static void describe_body(const MpCall *call, MpError *error);
+static void describe_body(const MpCall *call, const MpSettings *settings,
+						  MpError *error);
 static char *api_words(const MpCall *call, const MpSettings *settings);
 static char *foreign_words(const char *text, const MpSettings *settings);
 static void blot_out_login(char *words, const MpSettings *settings);
@@ -53,7 +55,7 @@ mp_error_describe(const MpCall *call, const MpSettings *settings,
 			describe_http(call, settings, error);
 			break;
 		case MP_PROBLEM_BODY:
-			describe_body(call, error);
+			describe_body(call, settings, error);
 			break;
 		case MP_PROBLEM_ERROR_BODY:
 			error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
@@ -128,8 +130,7 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 			error->sqlstate = UNREACHABLE_STATE;
 			error->message = psprintf("could not connect to Mixpanel for %s",
 									  title);
-			error->hint = psprintf("The base URL of server \"%s\" is %s; check its options, the network, and certificates.",
-								   settings->server_name, settings->base_url);
+			error->hint = unreachable_hint(settings);
 			break;
 		case MP_OUTCOME_LOST:
 			error->sqlstate = ERRCODE_CONNECTION_FAILURE;
@@ -143,6 +144,7 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 			error->detail = psprintf("No byte came for %d ms (option \"request_timeout\")%s.",
 									 settings->request_timeout,
 									 tries(answer));
+			error->hint = pstrdup("Check the network, or set \"request_timeout\" higher if the answer only takes long.");
 			return;
 		case MP_OUTCOME_REDIRECT_REFUSED:
 			error->sqlstate = REDIRECTED_STATE;
@@ -150,6 +152,8 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 									  title);
 			error->detail = psprintf("The target is %s; credentials are sent to the scheme, host and port of the base URL only.",
 									 foreign_words(answer->detail, settings));
+			error->hint = psprintf("Check the option \"region\" or \"base_url\" of server \"%s\": an organization's data resides in us, eu or in.",
+								   settings->server_name);
 			return;
 		case MP_OUTCOME_REDIRECT_LOOP:
 			error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
@@ -177,6 +181,17 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 		error->detail = psprintf("%s%s.",
 								 foreign_words(answer->detail, settings),
 								 tries(answer));
+}
+
+static char *
+unreachable_hint(const MpSettings *settings)
+{
+	if (settings->proxy != NULL)
+		return psprintf("The base URL of server \"%s\" is %s, by way of the proxy %s; check these options, the network, and certificates.",
+						settings->server_name, settings->base_url,
+						settings->proxy);
+	return psprintf("The base URL of server \"%s\" is %s; check its options, the network, and certificates.",
+					settings->server_name, settings->base_url);
 }
 
 static void
@@ -265,7 +280,7 @@ describe_rate_limit(const MpCall *call, const MpSettings *settings,
 }
 
 static void
-describe_body(const MpCall *call, MpError *error)
+describe_body(const MpCall *call, const MpSettings *settings, MpError *error)
 {
 	const MpProblem *problem = mp_call_problem(call);
 	StringInfoData detail;
@@ -275,7 +290,11 @@ describe_body(const MpCall *call, MpError *error)
 							  mp_call_title(call));
 	initStringInfo(&detail);
 	if (problem->record == 0)
+	{
 		appendStringInfo(&detail, "Body: %s.", problem->reason);
+		error->hint = psprintf("If something else than Mixpanel's API has answered, check the options \"base_url\" and \"proxy\" of server \"%s\".",
+							   settings->server_name);
+	}
 	else
 	{
 		appendStringInfo(&detail, "Record " INT64_FORMAT, problem->record);

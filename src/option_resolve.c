@@ -19,6 +19,7 @@
 #include "storage/fd.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "option.h"
 #include "option_value.h"
@@ -30,6 +31,7 @@
 #define DEFAULT_MAX_CONCURRENCY 8
 #define SECRET_LINE 4096		/* longest first line of secret_file, bytes */
 
+static void require_mapping(const MpSettings *settings);
 static MpSettings *make_settings(void);
 static void wipe_settings(void *arg);
 static void wipe(const char *text);
@@ -54,6 +56,7 @@ mp_option_resolve(Oid table, Oid server, Oid user)
 	UserMapping *mapping;
 
 	settings->user_id = OidIsValid(user) ? user : GetUserId();
+	require_mapping(settings);
 	mapping = GetUserMapping(settings->user_id, settings->server_id);
 	apply_options(settings, mapping->options);
 	wipe_secret_option(mapping->options);
@@ -75,6 +78,28 @@ mp_option_resolve_public(Oid table, Oid server)
 	if (ftable != NULL)
 		apply_options(settings, ftable->options);
 	return settings;
+}
+
+/* GetUserMapping() would say it without a hint. */
+static void
+require_mapping(const MpSettings *settings)
+{
+	const char *user = GetUserNameFromId(settings->user_id, false);
+
+	if (SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+							  ObjectIdGetDatum(settings->user_id),
+							  ObjectIdGetDatum(settings->server_id)) ||
+		SearchSysCacheExists2(USERMAPPINGUSERSERVER,
+							  ObjectIdGetDatum(InvalidOid),
+							  ObjectIdGetDatum(settings->server_id)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("user mapping not found for user \"%s\", server \"%s\"",
+					user, settings->server_name),
+			 errhint("Create one: CREATE USER MAPPING FOR %s SERVER %s OPTIONS (username '...', secret '...').",
+					 quote_identifier(user),
+					 quote_identifier(settings->server_name))));
 }
 
 void
