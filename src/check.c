@@ -261,7 +261,7 @@ check_route(Check *check, const char *item, MpCall *call, int64 parent)
 	else if (mp_error_status(check->call) == 404 ||
 			 mp_error_status(check->call) == 405)
 		add_row(check, item, false,
-				"the server does not have this call; with \"membership_read\" auto the other is used");
+				"the server does not have this call; \"membership_read\" auto uses the other, if that is there");
 	else
 		add_row(check, item, false, failure_words(check));
 }
