@@ -23,7 +23,12 @@
 #include "fetch_internal.h"
 #include "option.h"
 
-#define PARENT_BACKLOG 256		/* ids read ahead of the calls for them */
+/*
+ * Ids read ahead of the calls for them.  A list that waits to be read on keeps
+ * its place in the window, which the calls for its ids then lack; so all but
+ * the longest lists are read at once.
+ */
+#define PARENT_BACKLOG 65536
 
 static void free_calls(void *arg);
 static void begin_way(MpFetch *fetch);
@@ -380,8 +385,15 @@ push_parent(MpFetch *fetch, int64 id, const MpValue *label)
 {
 	MpParent   *parent;
 
-	if (fetch->queue_read == fetch->queue_used)
-		fetch->queue_read = fetch->queue_used = 0;
+	if (fetch->queue_used == fetch->queue_size &&
+		fetch->queue_read >= fetch->queue_size / 2)
+	{
+		fetch->queue_used -= fetch->queue_read;
+		if (fetch->queue_used > 0)
+			memmove(fetch->queue, fetch->queue + fetch->queue_read,
+					sizeof(MpParent) * (Size) fetch->queue_used);
+		fetch->queue_read = 0;
+	}
 	if (fetch->queue_used == fetch->queue_size)
 	{
 		int			size = Max(64, 2 * fetch->queue_size);

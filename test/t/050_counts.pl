@@ -109,6 +109,34 @@ subtest 'ids joined to accounts' => sub {
 	is($simulator->counts->{requests}, 1, '250 of 300 ids: one list');
 };
 
+# How many of these requests of the log were under way at one moment, at most.
+sub most_at_once
+{
+	my (@entries) = @_;
+	my $most = 0;
+
+	foreach my $one (@entries)
+	{
+		my $count = grep {
+			$_->{started_ms} <= $one->{started_ms}
+			  && $_->{ended_ms} > $one->{started_ms}
+		} @entries;
+		$most = $count if $count > $most;
+	}
+	return $most;
+}
+
+subtest 'a list makes room for the requests that it leads to' => sub {
+	$test->start_over(accounts => 2000, memberships_per_account => 1);
+	$simulator->set(latency_ms => 10);
+	my $counts = measure('SELECT count(*) FROM mp.project_memberships', 2000,
+		'2000 accounts');
+	is($counts->{requests}, 2001, '2001 requests');
+	my @children = grep { $_->{path} =~ m!/projects$! } @{ $simulator->log };
+	is(most_at_once(@children[ 50 .. 550 ]), 8,
+		'8 at once early on, without the list');
+};
+
 # 1,000 accounts of which ids 2 to 11 have expired.
 sub seed_expired
 {
