@@ -39,7 +39,6 @@ mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
 	MpScan	   *scan = palloc0(sizeof(MpScan));
 
 	node->fdw_state = scan;
-	scan->async_descriptor = -1;
 	read_private(scan, plan);
 	scan->table = mp_relation_open(rel);
 	scan->key_exprs = plan->fdw_exprs;

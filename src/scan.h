@@ -55,8 +55,6 @@ typedef struct MpScan
 
 	bool		async;			/* below an Append: do not wait */
 	bool		would_wait;		/* the empty slot means only that */
-	int			async_descriptor;	/* own copy of the pool's; -1: none */
-	MemoryContextCallback close_descriptor;
 } MpScan;
 
 extern void mixpanelBeginForeignScan(ForeignScanState *node, int eflags);

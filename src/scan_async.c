@@ -3,30 +3,28 @@
  * scan_async.c
  *		Scans below an Append that wait together.
  *
- * All scans of a session share one pool and its descriptor.  A wait event set
- * takes a descriptor once, so each scan brings its own copy.  Whoever is told
- * first runs the pool for all, which uses up the readiness that the others
- * would have been told of; so a scan for which something has come makes the
- * descriptor readable again.
+ * All scans of a session share one pool and its one descriptor, which a wait
+ * event set takes only once.  So of an Append's scans that wait, the first
+ * brings it, and the others need none, however many they are.  Whoever is told
+ * runs the pool for all; before the next wait, each scan for which something
+ * has come hands on its row at once, and makes the descriptor readable, so
+ * that nobody waits while there are rows.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <unistd.h>
-
 #include "executor/execAsync.h"
 #include "executor/executor.h"
-#include "storage/fd.h"
+#include "executor/instrument.h"
 #include "storage/latch.h"
-#include "utils/memutils.h"
 
 #include "scan.h"
 #include "session.h"
 
+static void complete(AsyncRequest *areq);
+static bool is_first(const AsyncRequest *areq);
 static void produce_row(AsyncRequest *areq);
-static int	copy_descriptor(ForeignScanState *node);
-static void close_descriptor(void *arg);
 
 void
 mixpanelForeignAsyncRequest(AsyncRequest *areq)
@@ -42,9 +40,13 @@ mixpanelForeignAsyncConfigureWait(AsyncRequest *areq)
 	AppendState *append = (AppendState *) areq->requestor;
 
 	if (mp_fetch_ready(scan->fetch))
+	{
+		complete(areq);
 		mp_session_kick();
-	AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
-					  copy_descriptor(node), NULL, areq);
+	}
+	if (areq->callback_pending && is_first(areq))
+		AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
+						  mp_session_descriptor(), NULL, areq);
 }
 
 void
@@ -52,6 +54,43 @@ mixpanelForeignAsyncNotify(AsyncRequest *areq)
 {
 	mp_session_run();
 	produce_row(areq);
+}
+
+/* Hand on a row without having been told of it, as postgres_fdw does. */
+static void
+complete(AsyncRequest *areq)
+{
+	areq->callback_pending = false;
+	produce_row(areq);
+	ExecAsyncResponse(areq);
+	if (areq->requestee->instrument != NULL)
+		InstrUpdateTupleCount(areq->requestee->instrument,
+							  TupIsNull(areq->result) ? 0.0 : 1.0);
+}
+
+/*
+ * Of those of our scans that wait below this Append?  They are configured in
+ * this order, so one before that still waits has brought the descriptor.
+ */
+static bool
+is_first(const AsyncRequest *areq)
+{
+	const AppendState *append = (const AppendState *) areq->requestor;
+	int			i = areq->request_index;
+
+	/* backwards: those that are done are at the beginning */
+	while ((i = bms_prev_member(append->as_asyncplans, i)) >= 0)
+	{
+		const AsyncRequest *other = append->as_asyncrequests[i];
+		const ForeignScanState *node =
+			(const ForeignScanState *) other->requestee;
+
+		if (other->callback_pending && IsA(node, ForeignScanState) &&
+			node->fdwroutine->ForeignAsyncConfigureWait ==
+			mixpanelForeignAsyncConfigureWait)
+			return false;
+	}
+	return true;
 }
 
 /* ExecScan applies conditions and projection to what our iterator gives. */
@@ -70,41 +109,4 @@ produce_row(AsyncRequest *areq)
 		ExecAsyncRequestPending(areq);
 	else
 		ExecAsyncRequestDone(areq, result);
-}
-
-/* Made at the first wait; closed with the query, on ERROR as well. */
-static int
-copy_descriptor(ForeignScanState *node)
-{
-	MpScan	   *scan = node->fdw_state;
-
-	if (scan->async_descriptor >= 0)
-		return scan->async_descriptor;
-	if (!AcquireExternalFD())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("too many open files for the partitions of this query"),
-				 errhint("Set the option \"async_capable\" to false.")));
-	scan->async_descriptor = dup(mp_session_descriptor());
-	if (scan->async_descriptor < 0)
-	{
-		ReleaseExternalFD();
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not copy a descriptor: %m")));
-	}
-	scan->close_descriptor.func = close_descriptor;
-	scan->close_descriptor.arg = scan;
-	MemoryContextRegisterResetCallback(node->ss.ps.state->es_query_cxt,
-									   &scan->close_descriptor);
-	return scan->async_descriptor;
-}
-
-static void
-close_descriptor(void *arg)
-{
-	MpScan	   *scan = arg;
-
-	close(scan->async_descriptor);
-	ReleaseExternalFD();
 }
