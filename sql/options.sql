@@ -331,9 +331,9 @@ COPY (SELECT '') TO PROGRAM 'cat > mp_secret';
 SELECT * FROM accounts WHERE id = 4;
 COPY (SELECT 'admin-secret') TO PROGRAM 'cat > mp_secret; chmod 644 mp_secret';
 SELECT * FROM accounts WHERE id = 4;
-COPY (SELECT 'x') TO PROGRAM 'rm mp_secret; mkdir mp_secret';
+COPY (SELECT 'x') TO PROGRAM 'cat > /dev/null; rm mp_secret; mkdir mp_secret';
 SELECT * FROM accounts WHERE id = 4;
-COPY (SELECT 'x') TO PROGRAM 'rmdir mp_secret';
+COPY (SELECT 'x') TO PROGRAM 'cat > /dev/null; rmdir mp_secret';
 SELECT * FROM accounts WHERE id = 4;
 \set VERBOSITY default
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear

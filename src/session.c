@@ -26,7 +26,7 @@
 #define MAX_ABORT_NAP 1000		/* ms between looks at the clock */
 
 static MpHttp *pool = NULL;
-static WaitEventSet *pool_events = NULL;	/* pool's descriptor, latch, death */
+static WaitEventSet *pool_events = NULL;	/* descriptor, latch, death */
 static HTAB *routes = NULL;
 static bool catalogs_changed = false;
 static uint32 wait_event = 0;

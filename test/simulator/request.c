@@ -15,6 +15,8 @@
 
 #include "clock.h"
 
+static bool resumed;			/* since sim_request_take_resumed() */
+
 static int
 socket_of(SimRequest *request)
 {
@@ -77,7 +79,17 @@ sim_request_wake(SimRequest *request)
 	if (!request->suspended)
 		return;
 	request->suspended = false;
+	resumed = true;
 	MHD_resume_connection(request->connection);
+}
+
+bool
+sim_request_take_resumed(void)
+{
+	bool		result = resumed;
+
+	resumed = false;
+	return result;
 }
 
 /* To connect to nowhere is Linux's way to break a TCP connection off. */

@@ -57,8 +57,11 @@ extern void sim_request_sleep(SimRequest *request, int64_t micros);
 /* Suspends the connection until the client goes. */
 extern void sim_request_hang(SimRequest *request);
 
-/* Goes on with a suspended connection. */
+/* Goes on with a suspended connection, in the next run of MHD. */
 extern void sim_request_wake(SimRequest *request);
+
+/* Has any been woken since this was last asked? */
+extern bool sim_request_take_resumed(void);
 
 /* Says RST at once; MHD finds out when it next sends. */
 extern void sim_request_abort(SimRequest *request);

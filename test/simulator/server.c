@@ -371,10 +371,16 @@ sim_server_port(void)
 							   MHD_DAEMON_INFO_BIND_PORT)->port;
 }
 
+/*
+ * A connection that was resumed by the handler of another one is looked at in
+ * the next run only, and nothing else may ask for one.
+ */
 void
 sim_server_run(void)
 {
-	MHD_run(daemon_handle);
+	do
+		MHD_run(daemon_handle);
+	while (sim_request_take_resumed());
 }
 
 int
