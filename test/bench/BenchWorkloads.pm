@@ -26,8 +26,6 @@ my $columns = 'id, username, name, role, expires, created, last_used, '
 
 sub list_100
 {
-	my ($size) = @_;
-
 	return {
 		name => 'list of 100 accounts',
 		latency => 50,
@@ -47,7 +45,7 @@ sub long_list
 	my ($name, $select, @others) = @_;
 
 	return {
-		name => "$name",
+		name => $name,
 		via => 'file',
 		ways => [
 			floor('floor_list', 'elements'),
@@ -63,7 +61,8 @@ sub long_list
 sub long_lists
 {
 	my ($size) = @_;
-	my $name = "list of $size->{list} accounts";
+	my $count = with_commas($size->{list});
+	my $name = "list of $count accounts";
 	my %whole = (%{ floor('floor_list', 'whole') }, name => 'floor, whole');
 
 	return (
@@ -74,7 +73,7 @@ sub long_lists
 		long_list("$name, two columns", 'id, expires'),
 		long_list("$name, count(*)", 'count(*)'),
 		{
-			name => "LIMIT 10 of $size->{list} accounts",
+			name => "LIMIT 10 of $count accounts",
 			via => 'file',
 			show => 'bytes',
 			ways => [
@@ -95,7 +94,9 @@ sub memberships
 	  : ();
 
 	return {
-		name => "memberships of $size->{fanout} accounts, c = $concurrency"
+		name => 'memberships of '
+		  . with_commas($size->{fanout})
+		  . " accounts, c = $concurrency"
 		  . ($via eq 'tls' ? ', HTTP/2' : ''),
 		latency => 50,
 		via => $via,
@@ -190,7 +191,9 @@ sub expired
 	my ($size) = @_;
 
 	return {
-		name => "10 of $size->{fanout} accounts joined to memberships",
+		name => '10 of '
+		  . with_commas($size->{fanout})
+		  . ' accounts joined to memberships',
 		latency => 50,
 		seed => { accounts => 1 },
 		before => sub { $_[0]->seed_expired($size->{fanout}) },
@@ -234,6 +237,15 @@ sub insertion
 				  . 'generate_series(1001, 1010) p'),
 		],
 	};
+}
+
+# 100000 as "100,000".
+sub with_commas
+{
+	my ($number) = @_;
+
+	1 while $number =~ s/(\d)(\d{3})(?!\d)/$1,$2/;
+	return $number;
 }
 
 # All of them.  The size has list and fanout: accounts in the long list and in
