@@ -86,6 +86,8 @@ static uint32 wanted_fields(RelOptInfo *baserel, const MpTable *table,
 							List *clauses);
 static uint32 filtered_fields(RelOptInfo *baserel, const MpTable *table,
 							  List *clauses);
+static void refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid,
+						List *clauses);
 static MpScanTarget scan_target(PlannerInfo *root, RelOptInfo *baserel);
 
 void
@@ -140,7 +142,7 @@ mixpanelGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel,
 
 ForeignScan *
 mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
-					   Oid foreigntableid pg_attribute_unused(),
+					   Oid foreigntableid,
 					   ForeignPath *best_path pg_attribute_unused(),
 					   List *tlist, List *scan_clauses, Plan *outer_plan)
 {
@@ -157,6 +159,7 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 	uint32		filtered = filtered_fields(baserel, info->table, clauses);
 	ListCell   *cell;
 
+	refuse_ctid(baserel, foreigntableid, clauses);
 	foreach(cell, keys)
 	{
 		MpKey	   *key = lfirst(cell);
@@ -461,6 +464,28 @@ filtered_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
 
 	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
 	return bms_is_empty(attrs) ? 0 : mp_relation_wanted(table, attrs);
+}
+
+/*
+ * Every row of a foreign table shows the same ctid, so a condition on it holds
+ * for all or for none.  postgres_fdw on another server finds the rows to change
+ * by it, one by one, where it cannot send a DELETE or an UPDATE as a whole: it
+ * would delete every account.
+ */
+static void
+refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid, List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+
+	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
+	if (bms_is_member(SelfItemPointerAttributeNumber -
+					  FirstLowInvalidHeapAttributeNumber, attrs))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot find rows of foreign table \"%s\" by ctid",
+						get_rel_name(foreigntableid)),
+				 errdetail("Rows of Mixpanel have none."),
+				 errhint("Use the keys. Through postgres_fdw, write conditions that it can send to this server.")));
 }
 
 static MpScanTarget

@@ -371,6 +371,33 @@ sub psql_errors
 	return @lines;
 }
 
+# What cannot be sent as a whole, postgres_fdw does row by row, by a ctid that
+# is the same for all rows: it would change them all.
+sub check_unsendable
+{
+	my ($session) = @_;
+	my @before = @{ $simulator->state->{accounts} };
+
+	$simulator->add_memberships([ 2, 1001, 'analyst' ]);
+	$simulator->clear_log;
+	foreach my $change (
+		'DELETE FROM mp.service_accounts WHERE id = 4 AND random() >= 0',
+		'DELETE FROM mp.project_memberships '
+		. 'WHERE service_account_id = 2 AND random() >= 0',
+		'UPDATE mp.project_memberships SET role = \'admin\' '
+		. 'WHERE service_account_id = 2 AND random() >= 0')
+	{
+		MixpanelTest::error_is(
+			$session->run($change),
+			'0A000', $change,
+			message => qr/^cannot find rows of foreign table "\w+" by ctid$/,
+			hint => qr/postgres_fdw/);
+	}
+	is_deeply([ $simulator->state->{accounts}, $simulator->memberships ],
+		[ \@before, '2 1001 analyst' ], '... and nothing is changed');
+	return;
+}
+
 # ---- the tests ----
 
 my $base_url = $simulator->base_url;
@@ -399,6 +426,7 @@ subtest 'postgres_fdw' => sub {
 
 	$simulator->reset;
 	check_outcome(psql_lines($session));
+	check_unsendable($session);
 	is($session->rows('SELECT count(*) FROM pg_extension '
 			  . "WHERE extname LIKE 'mixpanel%'"),
 		0, 'the second server has no extension of ours');
