@@ -282,7 +282,7 @@ check_names();
 check_short_tables();
 check_architecture();
 check_links($_) foreach qw(README.md doc/mixpanel_sa_fdw.md
-  doc/architecture.md);
+  doc/architecture.md doc/cookbook.md doc/scale.md);
 $node->stop;
 $simulator->stop;
 done_testing();

@@ -395,6 +395,10 @@ sub check_unsendable
 	}
 	is_deeply([ $simulator->state->{accounts}, $simulator->memberships ],
 		[ \@before, '2 1001 analyst' ], '... and nothing is changed');
+	$session->rows('DELETE FROM mp.service_accounts '
+		  . 'WHERE id = ANY (ARRAY(SELECT 4::bigint WHERE random() >= 0))');
+	is_deeply([ map { $_->{id} } @{ $simulator->state->{accounts} } ],
+		[ 1, 2, 3 ], 'ids that are collected first are sent');
 	return;
 }
 
