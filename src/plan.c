@@ -468,8 +468,8 @@ filtered_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
 
 /*
  * Every row of a foreign table shows the same ctid, so a condition on it holds
- * for all or for none.  postgres_fdw on another server finds the rows to change
- * by it, one by one, where it cannot send a DELETE or an UPDATE as a whole: it
+ * for all or for none.  Where postgres_fdw on another server cannot send a
+ * DELETE or an UPDATE as a whole, it finds the rows by ctid, one by one: it
  * would delete every account.
  */
 static void
