@@ -386,6 +386,35 @@ sub check_partitions
 	return;
 }
 
+# A plan is not a matter of a few rows more or less.  (Between one list and a
+# round trip of gets it must change somewhere: with five ids of 1,000, where both
+# cost about the same.)
+subtest 'plans are steady' => sub {
+	my %queries = (
+		'a list of ids joined to accounts' =>
+		  'SELECT * FROM wanted w JOIN mp.service_accounts a ON a.id = w.id',
+		'ids joined to memberships' => 'SELECT * FROM wanted w '
+		  . 'JOIN mp.project_memberships m ON m.service_account_id = w.id',
+		'memberships of ids in a local table' =>
+		  'SELECT * FROM mp.project_memberships '
+		  . 'WHERE service_account_id IN (SELECT id FROM wanted)');
+	my %plans;
+
+	$simulator->reset(accounts => 400, projects => 4);
+	foreach my $count (2, 3, 48 .. 52, 195 .. 205)
+	{
+		make_wanted($count);
+		foreach my $name (keys %queries)
+		{
+			my $plan = $test->rows("EXPLAIN (COSTS OFF) $queries{$name}");
+			my $size = $count < 10 ? 'few' : $count < 100 ? 'some' : 'many';
+
+			$plans{"$name, $size"}{$plan}++;
+		}
+	}
+	is(scalar keys %{ $plans{$_} }, 1, $_) foreach sort keys %plans;
+};
+
 SKIP:
 {
 	skip 'foreign scans are not asynchronous before PostgreSQL 15', 2
