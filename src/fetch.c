@@ -78,6 +78,8 @@ mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
 		fetch->slots = palloc0(sizeof(MpSlot) * (Size) fetch->slot_count);
 		fetch->way = mp_fetch_first_way(settings, lookup);
 		begin_way(fetch);
+		/* on the wire now, rather than by way of a wait that ends at once */
+		mp_session_run();
 	}
 	MemoryContextSwitchTo(old);
 	return fetch;
