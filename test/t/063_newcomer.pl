@@ -158,7 +158,7 @@ subtest 'no network' => sub {
 	$test->options(%quick, base_url => $nowhere);
 	says('nobody listens', '08001',
 		message => $message,
-		detail => qr/127\.0\.0\.1 port 1\b/,
+		detail => qr/127\.0\.0\.1(?: port |:)1\b/,
 		hint => $hint->($nowhere));
 	$test->options(base_url => $unknown);
 	says('no such name', '08001',
@@ -173,7 +173,7 @@ subtest 'no network' => sub {
 	$test->options(base_url => $base_url, proxy => 'http://127.0.0.1:1');
 	says('no proxy', '08001',
 		message => $message,
-		detail => qr/127\.0\.0\.1 port 1\b/,
+		detail => qr/127\.0\.0\.1(?: port |:)1\b/,
 		hint =>
 		  qr/^The base URL of server "mixpanel" is \Q$base_url\E, by way of the proxy http:\/\/127\.0\.0\.1:1; check these options, the network, and certificates\.$/
 	);
