@@ -1,0 +1,95 @@
+# Joins give the same rows as joins of ordinary tables with the same rows,
+# whatever plan is chosen: the lookup join with one batch and with many, and the
+# plans of the server.
+
+use strict;
+use warnings;
+
+use MixpanelTest;
+use Test::More;
+
+my $test = MixpanelTest->new('joins',
+	accounts => 300, projects => 12, memberships_per_account => 3);
+
+# S is the schema of the tables; k holds keys, some of which nobody has.
+my @queries = grep { /\S/ } split /\n/, <<'SQL';
+select k.n, a.username from jl.k join S.service_accounts a on a.id=k.k
+select k.n, a.username from jl.k join S.service_accounts a on a.id=k.k and a.role='admin' where k.g>1
+select k.n, a.username from jl.k left join S.service_accounts a on a.id=k.k
+select k.n, a.username from jl.k left join S.service_accounts a on a.id=k.k and a.role<>'admin' where a.id is null or a.id%2=0
+select k.n, m.role, m.project_id from jl.k join S.project_memberships m on m.service_account_id=k.k
+select k.n, m.role, m.project_id from jl.k join S.project_memberships m on m.service_account_id=k.k and m.project_id=k.p
+select k.n, m.role, m.service_account_id from jl.k join S.project_memberships m on m.project_id=k.p
+select k.n, m.role, m.service_account_id from jl.k left join S.project_memberships m on m.project_id=k.p and m.role='admin' where k.g=3
+select m.role, m.service_account_id from S.project_memberships m where m.service_account_id in (select k from jl.k where g=2)
+select m.role, m.service_account_id from S.project_memberships m where m.project_id in (select p from jl.k where g=2)
+select m.role, m.service_account_id from S.project_memberships m where m.project_id not in (select p from jl.k where g=2 and p is not null)
+select k.* from jl.k where exists (select 1 from S.project_memberships m where m.service_account_id=k.k and m.role='admin')
+select k.* from jl.k where not exists (select 1 from S.project_memberships m where m.service_account_id=k.k and m.role='admin')
+select k.* from jl.k where not exists (select 1 from S.project_memberships m where m.service_account_id=k.k and m.project_id=k.p)
+select a.id, a.username, m.project_id from S.service_accounts a join S.project_memberships m on m.service_account_id=a.id where a.expires<now()
+select a.id, a.username, m.project_id from S.service_accounts a left join S.project_memberships m on m.service_account_id=a.id and m.role='admin' where a.id%3=0
+select a.id from S.service_accounts a where exists (select 1 from S.project_memberships m where m.service_account_id=a.id and m.role='analyst')
+select a.id, count(m.project_id), max(m.role) from S.service_accounts a left join S.project_memberships m on m.service_account_id=a.id where a.role='admin' group by a.id
+select k.n, a.username, m.project_id, k2.n from jl.k join S.service_accounts a on a.id=k.k join S.project_memberships m on m.service_account_id=a.id left join jl.k k2 on k2.p=m.project_id and k2.g=1 where k.g<2
+select k.n, x.c from jl.k left join lateral (select count(*) c from S.project_memberships m where m.service_account_id=k.k) x on true
+select k.n, coalesce(m.role,'-'), coalesce(a.username,'?') from jl.k left join (S.project_memberships m join S.service_accounts a on a.id=m.service_account_id) on m.service_account_id=k.k where k.g=4
+select k.n from jl.k where k.k = any (select service_account_id from S.project_memberships where role='admin') and k.g in (1,2)
+select k.n, (select max(role) from S.project_memberships m where m.service_account_id=k.k) from jl.k where g=0
+select k.n, m.role from jl.k right join S.project_memberships m on m.service_account_id=k.k where m.project_id=1003
+select k.n, m.role from jl.k full join S.project_memberships m on m.service_account_id=k.k where m.project_id=1003 or k.g=1
+select a.id, b.id from S.service_accounts a join S.service_accounts b on b.id=a.id+1 where a.id<20
+select k.n, a.username from (select distinct k, n from jl.k) k join S.service_accounts a on a.id=k.k order by 1,2 limit 7
+select k.n, m.role from jl.k join S.project_memberships m on m.service_account_id=k.k or m.project_id=k.p where k.g=2
+SQL
+
+$test->rows(<<'SQL');
+CREATE SCHEMA jl;
+CREATE TABLE jl.service_accounts AS SELECT * FROM mp.service_accounts;
+CREATE TABLE jl.project_memberships AS SELECT * FROM mp.project_memberships;
+CREATE TABLE jl.k AS
+  SELECT (i * 7) % 350 AS k, i % 5 AS g, 'n' || (i % 40) AS n,
+    CASE WHEN i % 9 = 0 THEN NULL ELSE 1001 + (i % 14) END AS p
+  FROM generate_series(1, 120) i;
+INSERT INTO jl.k VALUES (NULL, 1, 'x', 1001), (-5, 2, 'y', 1002),
+  (0, 2, 'z', 1003);
+ANALYZE jl.k;
+SQL
+
+sub rows_of
+{
+	my ($query, $schema) = @_;
+
+	$query =~ s/\bS\./$schema./g;
+	return $test->rows("SELECT count(*), "
+		  . "md5(string_agg(t::text, ',' ORDER BY t::text)) FROM ($query) t");
+}
+
+# Returns how many of the plans hold a lookup join.
+sub compare
+{
+	my ($name) = @_;
+	my $lookups = 0;
+
+	foreach my $query (@queries)
+	{
+		my $plan = $test->rows('EXPLAIN (COSTS OFF) ' . $query =~ s/\bS\./mp./gr);
+
+		is(rows_of($query, 'mp'), rows_of($query, 'jl'), "$name: $query");
+		$lookups++ if $plan =~ /MixpanelLookupJoin/;
+	}
+	return $lookups;
+}
+
+cmp_ok(compare('one batch'), '>=', 15, 'many of them are lookup joins');
+
+$test->rows("SET work_mem = '64kB'");
+compare('little memory');
+$test->rows('RESET work_mem');
+
+$test->rows("SET enable_$_ = off") foreach qw(hashjoin mergejoin nestloop);
+cmp_ok(compare('nothing else'), '>=', 20, 'most can be lookup joins');
+$test->rows("RESET enable_$_") foreach qw(hashjoin mergejoin nestloop);
+
+$test->stop;
+done_testing();
