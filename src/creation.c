@@ -84,12 +84,17 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 	TimestampTz start = GetCurrentTimestamp();
 	Creation   *creation;
 	MpCallState state;
+	char	   *name;
 
 	creation = push_creation(target, cid, account->username != NULL ?
 							 account->username : account->name);
+	/* nameless, there is nothing to warn of, should there be no request */
+	name = creation->username;
+	creation->username = NULL;
 	creation->call = mp_api_create_account(mp_session_http(), settings,
 										   account);
 	mp_session_started(creation->call);
+	creation->username = name;
 	while ((state = mp_call_next(creation->call, record)) == MP_CALL_WAIT)
 		mp_session_wait(creation->call);
 
