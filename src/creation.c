@@ -134,9 +134,8 @@ mp_creation_is_later(const MpSettings *settings, int64 account,
 	{
 		const MpSettings *its = mp_changeset_target(creations[i].target);
 
-		if (creations[i].cid < curcid)
-			return false;
-		if (creations[i].id == account &&
+		/* a function's command may stand before that of its caller */
+		if (creations[i].id == account && creations[i].cid >= curcid &&
 			its->server_id == settings->server_id)
 			return true;
 	}

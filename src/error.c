@@ -109,7 +109,8 @@ mp_error_status(const MpCall *call)
 {
 	const MpProblem *problem = mp_call_problem(call);
 
-	if (problem->kind != MP_PROBLEM_HTTP ||
+	/* no answer: it has not failed */
+	if (problem->answer == NULL || problem->kind != MP_PROBLEM_HTTP ||
 		problem->answer->outcome != MP_OUTCOME_STATUS)
 		return 0;
 	return problem->answer->status;

@@ -57,7 +57,8 @@ mp_flush_missing_account(const MpFlush *flush, const MpUnit *unit)
 
 /* Where /me cannot be read there is no telling. */
 int
-mp_flush_missing_project(MpFlush *flush, const MpUnit *unit)
+mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
+						 bool *unreadable)
 {
 	const MpSettings *settings = mp_changeset_target(unit->target);
 	Search		search;
@@ -84,6 +85,12 @@ mp_flush_missing_project(MpFlush *flush, const MpUnit *unit)
 						record.values[MP_FIELD_PROJECT_ID].as.integer);
 		if (found != NULL)
 			*found = true;
+	}
+	if (state == MP_CALL_FAILED)
+	{
+		int			status = mp_error_status(flush->side_call);
+
+		*unreadable = status != 404 && status != 405;
 	}
 	mp_call_free(flush->side_call);
 	flush->side_call = NULL;

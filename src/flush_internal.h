@@ -95,10 +95,12 @@ extern void mp_flush_settle(MpFlush *flush, MpUnit *unit);
 /* ---- flush_culprit.c: looking by reading ---- */
 
 /* A final of the unit whose account, or project, is not there; -1: none is
- * missing, or it cannot be told. */
+ * missing, or it cannot be told.  *unreadable: the server has the call that
+ * would tell, but it failed. */
 extern int	mp_flush_missing_account(const MpFlush *flush,
 									 const MpUnit *unit);
-extern int	mp_flush_missing_project(MpFlush *flush, const MpUnit *unit);
+extern int	mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
+									 bool *unreadable);
 
 /* Is the unit's first change about a member that is there now?  *known: false
  * where the server cannot list memberships. */

@@ -54,6 +54,7 @@ static void
 settle_add(MpFlush *flush, MpUnit *unit, int status)
 {
 	int			missing = -1;
+	bool		unreadable = false;
 
 	if (status == 405)
 	{
@@ -67,11 +68,16 @@ settle_add(MpFlush *flush, MpUnit *unit, int status)
 	if (missing >= 0)
 		raise_culprit(flush, unit, missing, false);
 	if (status != 409)
-		missing = mp_flush_missing_project(flush, unit);
+		missing = mp_flush_missing_project(flush, unit, &unreadable);
 	if (missing >= 0)
 		raise_culprit(flush, unit, missing, true);
-	/* all that is named exists, or cannot be read: is it the call? */
-	if (status == 404 && may_lack_bulk(unit))
+
+	/*
+	 * All that is named exists, or the server cannot tell: is it the call?
+	 * Where it could tell but did not, single calls might carry out a part of
+	 * what was refused as a whole.
+	 */
+	if (status == 404 && may_lack_bulk(unit) && !unreadable)
 		fall_back(flush, unit);
 	else if (status != 404 && any_replaces(flush, unit))
 		replace_members(flush, unit);

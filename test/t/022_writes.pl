@@ -542,5 +542,21 @@ foreach my $status (400, 409)
 	};
 }
 
+# Single calls would carry out a part of what was refused as a whole.
+subtest 'a refused set is not sent in parts where /me only fails' => sub {
+	$test->start_over;
+	$simulator->fault(path => '^/me', status => 403);
+	my $before = scalar @{ $simulator->state->{memberships} };
+	my $result = $test->logged(
+		'INSERT INTO mp.project_memberships '
+		  . '(service_account_id, project_id, role) '
+		  . "VALUES (2, 1001, 'admin'), (2, 9999, 'admin')");
+
+	MixpanelTest::error_is($result, '23503', 'the refusal is the error');
+	is(scalar(grep { /^POST/ } $simulator->requests), 1, 'one POST');
+	is(scalar @{ $simulator->state->{memberships} }, $before,
+		'nothing was applied');
+};
+
 $test->stop;
 done_testing();
