@@ -1,7 +1,7 @@
 -- Functions: version, stats, check, pending, and who may call them.
 \getenv port MP_SIMULATOR_PORT
 \set base_url 'http://127.0.0.1:' :port '/api/app'
-\! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z accounts=4 projects=3
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z accounts=4 projects=3 latency_ms=20
 SET client_min_messages = warning;
 CREATE EXTENSION mixpanel_sa_fdw;
 CREATE SCHEMA mp_functions;
