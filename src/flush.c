@@ -468,7 +468,7 @@ rethrow_with_report(MpFlush *flush, MemoryContext context)
 
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
-	if (error->detail == NULL || strstr(error->detail, "pplied: ") == NULL)
+	if (!flush->reported)
 	{
 		char	   *report = mp_flush_report(flush);
 

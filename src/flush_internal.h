@@ -63,6 +63,7 @@ typedef struct MpFlush
 	int			unit_size;
 	int			next_unit;		/* the first that is still WAITING */
 	bool		complete;		/* all was sent and applied */
+	bool		reported;		/* the error that ends it has the report */
 	MpCall	   *side_call;		/* of settling a refusal */
 } MpFlush;
 

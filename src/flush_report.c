@@ -26,6 +26,7 @@ mp_flush_raise(MpFlush *flush, MpError *error)
 
 	error->detail = error->detail == NULL ? report :
 		psprintf("%s\n%s", error->detail, report);
+	flush->reported = true;
 	mp_error_throw(error);
 }
 

@@ -257,6 +257,21 @@ subtest 'whether it was applied is not known' => sub {
 	}
 };
 
+# Looking for the culprit reads, and a read may fail with words like ours.
+subtest 'the report, whatever the API says' => sub {
+	start_over();
+	$test->options(max_retries => 0);
+	$simulator->fault(method => 'POST', status => 400);
+	$simulator->fault(
+		method => 'GET',
+		status => 500,
+		body => { status => 'error', error => 'Applied: 7, Not applied: 0' });
+	MixpanelTest::error_is($test->run(add("VALUES (2, 1003, 'owner')")),
+		'HV00M', 'a read fails',
+		detail => qr/^Mixpanel says: Applied: 7, Not applied: 0\nApplied: 0\.\nNot applied: 1 \(/);
+	is($test->count_of('POST'), 1, 'sent once');
+};
+
 subtest 'a role that the API does not change' => sub {
 	my $update = q(UPDATE mp.project_memberships SET role = '%s' WHERE
 		service_account_id = 2 AND project_id = 1002);
