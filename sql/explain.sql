@@ -144,9 +144,11 @@ BEGIN
   EXECUTE format('EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF, BUFFERS OFF, FORMAT JSON) %s', query) INTO plan;
   RETURN plan #> '{0,Plan}';
 END $$;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT set latency_ms=50
 SELECT p -> 'Mixpanel Request' AS request, p -> 'API Requests' AS requests,
        (p ->> 'API Bytes Received')::int > 0 AS received, (p ->> 'API Wait Time')::float > 0 AS waited
 FROM plan_of('SELECT * FROM project_memberships WHERE service_account_id = 2') p;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT set latency_ms=0
 -- nowhere is there a secret
 SELECT bool_or(line ~* 'admin-secret|Authorization|Basic') AS told
 FROM costs('SELECT * FROM service_accounts', 'VERBOSE') line;
