@@ -62,6 +62,7 @@ static bool note_key(MpCall *call, int64_t key);
 static MpCallState finish_elements(MpCall *call);
 static bool shape_fits(MpCall *call);
 static MpCallState finish_status(MpCall *call);
+static bool is_blank(const char *bytes, size_t length);
 static MpCallState next_project(MpCall *call, MpRecord *record);
 static bool load_me(MpCall *call);
 static bool decode_project(MpCall *call, const json_t *project,
@@ -383,7 +384,8 @@ shape_fits(MpCall *call)
 
 /*
  * A call that only succeeds or fails.  Any 2xx will do, with or without a
- * body; but a body that says "error" is believed.
+ * body; but a body that says "error" is believed, and one that is no JSON was
+ * not written by the API: who wrote it may have done nothing.
  */
 static MpCallState
 finish_status(MpCall *call)
@@ -397,11 +399,21 @@ finish_status(MpCall *call)
 	if (answer->outcome != MP_OUTCOME_OK)
 		return fail(call, MP_PROBLEM_HTTP, NULL);
 	length = mp_http_peek(call->request, &bytes);
-	if (length > 0 && bytes[strspn(bytes, " \t\r\n")] == '{' &&
-		!check_envelope(call, bytes, length))
+	if (!is_blank(bytes, length) && !check_envelope(call, bytes, length))
 		return MP_CALL_FAILED;
 	call->done = true;
 	return MP_CALL_DONE;
+}
+
+static bool
+is_blank(const char *bytes, size_t length)
+{
+	size_t		i = 0;
+
+	while (i < length && strchr(" \t\r\n", bytes[i]) != NULL &&
+		   bytes[i] != '\0')
+		i++;
+	return i == length;
 }
 
 static MpCallState
@@ -487,20 +499,23 @@ decode_project(MpCall *call, const json_t *project, MpRecord *record)
 /*
  * What stands around the results: an object that does not say "error", and,
  * for a list, nothing about further pages: part of a list is never passed off
- * as the list.
+ * as the list.  A call without results may be answered by any JSON.
  */
 static bool
 check_envelope(MpCall *call, const char *text, size_t length)
 {
 	json_error_t error;
-	json_t	   *envelope = json_loadb(text, length, JSON_REJECT_DUPLICATES,
-									  &error);
+	json_t	   *envelope = json_loadb(text, length, JSON_REJECT_DUPLICATES |
+									  JSON_DECODE_ANY, &error);
 	const json_t *status = json_object_get(envelope, "status");
+	bool		results = call->kind == MP_CALL_ME ||
+		gives_records(call->kind);
 	bool		fine = false;
 
-	if (!json_is_object(envelope))
-		fail(call, MP_PROBLEM_BODY, envelope == NULL ?
-			 "it is not valid JSON" : "it is not an object");
+	if (envelope == NULL)
+		fail(call, MP_PROBLEM_BODY, "it is not valid JSON");
+	else if (results && !json_is_object(envelope))
+		fail(call, MP_PROBLEM_BODY, "it is not an object");
 	else if ((json_is_string(status) &&
 			  strcmp(json_string_value(status), "error") == 0) ||
 			 is_something(json_object_get(envelope, "error")))

@@ -592,10 +592,17 @@ subtest 'an answer to a write' => sub {
 	$test->start_over;
 	check_error($add, answer_of('{"status":"error","error":"no good"}'),
 		'HV004', 1, name => 'status error with 200', detail => qr/no good/);
-	foreach my $body ('', 'done', '{"status":"ok"}', '{"results":[]}')
+	# A proxy that answers for the API: nobody knows what was done.
+	check_error($_, answer_of('<html>Sign in</html>'), 'HV004', 1,
+		name => 'no JSON',
+		detail => qr/^Body: it is not valid JSON\.\n.*is not known: 1/s)
+	  foreach $add, $delete;
+	foreach my $body (
+		'', ' ' x 4096, '{"status":"ok"}', '{"results":[]}', '[]', '"done"')
 	{
 		$simulator->fault(method => 'DELETE', %{ answer_of($body) });
-		is($test->run($delete)->{code}, '', "DELETE answers '$body'");
+		is($test->run($delete)->{code}, '',
+			'DELETE answers ' . substr("'$body'", 0, 40));
 	}
 	check_error($create, answer_of('{"status":"error","error":"no good"}'),
 		'HV004', 1, name => 'status error with 200', detail => qr/no good/);
