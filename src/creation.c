@@ -46,8 +46,9 @@ static Creation *creations = NULL;
 static int	creation_count = 0;
 static int	creation_size = 0;
 
-/* The answer that the caller has not forgotten yet. */
+/* The answer that the caller has not forgotten yet, and what it says. */
 static MpCall *answer = NULL;
+static MpRecord answer_record;
 
 /* Undoing that came to no end: ms, in which statement, and since when. */
 static long undo_wasted = 0;
@@ -57,8 +58,18 @@ static TimestampTz undo_begun = 0;
 static Creation *push_creation(uint16 target, CommandId cid,
 							   const char *username);
 static bool is_refusal(const MpCall *call);
-static void raise_unknown(Creation *creation, const MpNewAccount *account,
-						  const char *table, TimestampTz start);
+static bool has_secret(const MpRecord *record);
+MP_NORETURN static void raise_no_secret(const Creation *creation,
+										const char *title);
+MP_NORETURN static void raise_unknown(Creation *creation,
+									  const MpNewAccount *account,
+									  const char *table, TimestampTz start);
+MP_NORETURN static void raise_spoilt(const MpError *error, const char *name,
+									 int64 id);
+static char *say_found(const char *name, int64 id, int count);
+static int64 look_for(const MpSettings *settings,
+					  const MpNewAccount *account, TimestampTz start,
+					  int *count);
 static int64 find_likely(const MpSettings *settings,
 						 const MpNewAccount *account, TimestampTz start,
 						 int *count);
@@ -76,16 +87,18 @@ static void await_deletions(int first, TimestampTz deadline);
 static void warn_of_rest(int first);
 static void warn_of(const Creation *creation);
 
-void
+MpRecord *
 mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
-				   const char *table, MpRecord *record)
+				   const char *table)
 {
 	const MpSettings *settings = mp_changeset_target(target);
 	TimestampTz start = GetCurrentTimestamp();
+	MpRecord   *record = &answer_record;
 	Creation   *creation;
 	MpCallState state;
 	char	   *name;
 
+	mp_creation_forget_answer(NULL);
 	creation = push_creation(target, cid, account->username != NULL ?
 							 account->username : account->name);
 	/* nameless, there is nothing to warn of, should there be no request */
@@ -103,8 +116,11 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 		creation->id = record->values[MP_FIELD_ID].as.integer;
 		answer = creation->call;
 		creation->call = NULL;
-		return;
+		if (!has_secret(record))
+			raise_no_secret(creation, mp_call_title(answer));
+		return record;
 	}
+	mp_record_release(record);
 	if (is_refusal(creation->call))
 	{
 		MpError		error;
@@ -122,6 +138,7 @@ mp_creation_forget_answer(MpTally *tally)
 {
 	if (answer != NULL && tally != NULL)
 		mp_http_add_tally(tally, mp_call_tally(answer));
+	mp_record_release(&answer_record);
 	mp_call_free(answer);
 	answer = NULL;
 }
@@ -235,6 +252,26 @@ is_refusal(const MpCall *call)
 		 !mp_http_may_be_done(mp_call_request(call)));
 }
 
+static bool
+has_secret(const MpRecord *record)
+{
+	const MpValue *secret = &record->values[MP_FIELD_SECRET];
+
+	return secret->present && secret->as.text.length > 0;
+}
+
+/* The rollback deletes the account: nobody could ever use it. */
+static void
+raise_no_secret(const Creation *creation, const char *title)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+			 errmsg("the answer to %s is not what the API documents", title),
+			 errdetail("Record 1 (id " INT64_FORMAT "), field \"secret\": is missing, and so is \"token\".\n"
+					   "The new service account is deleted again.",
+					   creation->id)));
+}
+
 /*
  * The request went out and no usable answer came.  Sending it again could
  * create a second account, so only look.  Should that be cut short, the entry
@@ -245,19 +282,89 @@ raise_unknown(Creation *creation, const MpNewAccount *account,
 			  const char *table, TimestampTz start)
 {
 	const MpSettings *settings = mp_changeset_target(creation->target);
+	const MpProblem *problem = mp_call_problem(creation->call);
+	int64		named = problem->kind == MP_PROBLEM_BODY ?
+		problem->fault.id : 0;
 	const char *title = pstrdup(mp_call_title(creation->call));
-	MemoryContext context = CurrentMemoryContext;
 	char	   *name = pstrdup(creation->username);
-	MpError		cause;
-	volatile int64 id = 0;
-	int			count = -1;
+	MpError		error;
+	char	   *found;
+	int64		id;
+	int			count;
 
-	mp_error_describe(creation->call, settings, &cause);
+	mp_error_describe(creation->call, settings, &error);
 	mp_call_free(creation->call);
 	creation->call = NULL;
+	id = look_for(settings, account, start, &count);
+
+	if (count == 1 && id == named)
+	{
+		creation->id = id;
+		raise_spoilt(&error, name, id);
+	}
+	creation_count--;
+	error.message = psprintf("the outcome of %s is unknown: %s", title,
+							 error.message);
+	found = say_found(name, id, count);
+	if (error.sqlstate != ERRCODE_FDW_INVALID_DATA_TYPE)
+	{
+		error.sqlstate = ERRCODE_CONNECTION_FAILURE;
+		error.detail = NULL;
+	}
+	error.detail = error.detail == NULL ? found :
+		psprintf("%s\n%s", error.detail, found);
+	error.hint = count == 1 ?
+		psprintf("To remove it: DELETE FROM %s WHERE id = " INT64_FORMAT ";",
+				 table, id) :
+		psprintf("To look for it: SELECT id, username, created FROM %s WHERE username = %s;",
+				 table, quote_literal_cstr(name));
+	mp_error_throw(&error);
+}
+
+/*
+ * The one account that has appeared is also the one that the answer names, so
+ * it is certain what was created, and the rollback deletes it.
+ */
+static void
+raise_spoilt(const MpError *error, const char *name, int64 id)
+{
+	MpError		own = *error;
+
+	own.detail = psprintf("%s\nService account " INT64_FORMAT " with the name \"%s\" has appeared; it is deleted again.",
+						  error->detail, id, name);
+	own.hint = NULL;
+	mp_error_throw(&own);
+}
+
+/* What the list of accounts tells, as look_for() has it. */
+static char *
+say_found(const char *name, int64 id, int count)
+{
+	if (count < 0)
+		return psprintf("The accounts could not be listed, so it is not known whether one with the name \"%s\" was created.",
+						name);
+	if (count == 0)
+		return psprintf("The accounts were listed: none with the name \"%s\" has appeared, so it was probably not created.",
+						name);
+	if (count == 1)
+		return psprintf("Service account " INT64_FORMAT " with the name \"%s\" has appeared: it was probably created by this statement, and its secret is lost.",
+						id, name);
+	return psprintf("%d service accounts with the name \"%s\" have appeared; one of them was probably created by this statement, and its secret is lost.",
+					count, name);
+}
+
+/* As find_likely(), but a failure to list is no error: *count is -1. */
+static int64
+look_for(const MpSettings *settings, const MpNewAccount *account,
+		 TimestampTz start, int *count)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile int64 id = 0;
+
+	*count = -1;
 	PG_TRY();
 	{
-		id = find_likely(settings, account, start, &count);
+		id = find_likely(settings, account, start, count);
 	}
 	PG_CATCH();
 	{
@@ -270,27 +377,7 @@ raise_unknown(Creation *creation, const MpNewAccount *account,
 		FlushErrorState();
 	}
 	PG_END_TRY();
-	creation_count--;
-
-	ereport(ERROR,
-			(errcode(ERRCODE_CONNECTION_FAILURE),
-			 errmsg("the outcome of %s is unknown: %s", title, cause.message),
-			 count == 1 ?
-			 errdetail("Service account " INT64_FORMAT " with the name \"%s\" has appeared: it was probably created by this statement, and its secret is lost.",
-					   id, name) :
-			 count == 0 ?
-			 errdetail("The accounts were listed: none with the name \"%s\" has appeared, so it was probably not created.",
-					   name) :
-			 count > 1 ?
-			 errdetail("%d service accounts with the name \"%s\" have appeared; one of them was probably created by this statement, and its secret is lost.",
-					   count, name) :
-			 errdetail("The accounts could not be listed, so it is not known whether one with the name \"%s\" was created.",
-					   name),
-			 count == 1 ?
-			 errhint("To remove it: DELETE FROM %s WHERE id = " INT64_FORMAT ";",
-					 table, id) :
-			 errhint("To look for it: SELECT id, username, created FROM %s WHERE username = %s;",
-					 table, quote_literal_cstr(name))));
+	return id;
 }
 
 /* The accounts of that name that are new; *count of them, and the last. */

@@ -16,18 +16,20 @@
 #include "api.h"
 
 /*
- * Create an account and wait for the answer.  *record holds it, with the
- * secret, until mp_creation_forget_answer().  `table` is the quoted name to
- * put into hints.  Raises what error.c says of a refusal; 08006 where the
- * outcome is unknown, after looking for the account among all.
+ * Create an account and wait for the answer, which holds the secret and is the
+ * caller's to change until mp_creation_forget_answer().  `table` is the quoted
+ * name to put into hints.  Raises what error.c says of a refusal.  Where the
+ * outcome is unknown, looks for the account among all and raises 08006; or
+ * HV004, where there was an answer, but none that can be used.
  *
  * The caller must be in a transaction whose end calls the functions below.
  */
-extern void mp_creation_create(uint16 target, CommandId cid,
-							   const MpNewAccount *account,
-							   const char *table, MpRecord *record);
+extern MpRecord *mp_creation_create(uint16 target, CommandId cid,
+									const MpNewAccount *account,
+									const char *table);
 
-/* Wipe the last answer; its costs are added to *tally, which may be NULL. */
+/* Wipe the last answer; its costs are added to *tally, which may be NULL.
+ * A rollback does it as well. */
 extern void mp_creation_forget_answer(MpTally *tally);
 
 /* Was it created by a command of this transaction that is not before

@@ -62,20 +62,18 @@ mp_modify_insert_account(MpModify *modify,
 						 TupleTableSlot *slot)
 {
 	MpNewAccount account = {0};
-	MpRecord	record;
+	MpRecord   *record;
 	int64		id;
 
 	read_account(modify, slot, &account);
-	mp_record_init(&record);
-	mp_creation_create((uint16) modify->target, modify->cid,
-					   &account, modify->quoted_name, &record);
-	id = record.values[MP_FIELD_ID].as.integer;
-	keep_given(&record, &account);
-	if (!record.values[MP_FIELD_ORGANIZATION_ID].present)
-		mp_record_set_integer(&record, MP_FIELD_ORGANIZATION_ID,
+	record = mp_creation_create((uint16) modify->target, modify->cid,
+								&account, modify->quoted_name);
+	id = record->values[MP_FIELD_ID].as.integer;
+	keep_given(record, &account);
+	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)
+		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
 							  modify->settings->organization_id);
-	fill_account(modify, &record, slot);
-	mp_record_release(&record);
+	fill_account(modify, record, slot);
 	mp_creation_forget_answer(&modify->tally);
 	if (!modify->reads_secret)
 		ereport(WARNING,

@@ -74,7 +74,7 @@ my @losses = (
 # The id is that of the account that appears, if one does.
 sub check_loss
 {
-	my ($id) = @_;
+	my ($id, $code) = @_;
 	my $before = count_named('ci');
 	my $result = $test->logged($insert);
 
@@ -88,9 +88,9 @@ sub check_loss
 			hint => qr/WHERE username = 'ci'/);
 		return;
 	}
-	MixpanelTest::error_is($result, '08006', 'error',
+	MixpanelTest::error_is($result, $code, 'error',
 		message => qr|POST $org is unknown|,
-		detail => qr/^Service account $id .* its secret is lost/);
+		detail => qr/^Service account $id .* its secret is lost/m);
 	my ($delete) = ($result->{hint} // '') =~ /(DELETE FROM .* WHERE id = \d+;)/;
 	is($delete, "DELETE FROM mp.service_accounts WHERE id = $id;",
 		'the hint is a statement');
@@ -102,12 +102,13 @@ sub check_loss
 foreach my $loss (@losses)
 {
 	my ($name, $exists, %fault) = @{$loss};
+	my $code = exists $fault{body} ? 'HV004' : '08006';
 
 	subtest "$name, first request of a session" => sub {
 		$test->start_over;
 		$test->options(request_timeout => '200ms');
 		$simulator->fault(method => 'POST', %fault);
-		check_loss($exists ? 7 : undef);
+		check_loss($exists ? 7 : undef, $code);
 	};
 	subtest "$name, with an idle connection and an old namesake" => sub {
 		$test->start_over;
@@ -116,9 +117,52 @@ foreach my $loss (@losses)
 			{ username => 'ci', created => '2024-01-01T00:00:00Z' });
 		$test->rows('SELECT count(*) FROM mp.service_accounts');
 		$simulator->fault(method => 'POST', %fault);
-		check_loss($exists ? 8 : undef);
+		check_loss($exists ? 8 : undef, $code);
 	};
 }
+
+# Whoever cannot use an account that was created is left with none.
+subtest 'an answer with an id that cannot be used' => sub {
+	my %answers = (
+		'without a secret' =>
+		  [ { id => 7 }, qr/^Record 1 \(id 7\), field "secret": is missing/ ],
+		'with an empty secret' => [
+			{ id => 7, token => '' },
+			qr/^Record 1 \(id 7\), field "secret": is missing/
+		],
+		'with a bad timestamp' => [
+			{ id => 7, token => 'seen-once', created => 'yesterday' },
+			qr/^Record 1 \(id 7\), field "created": is not an RFC 3339 timestamp/
+		]);
+
+	foreach my $name (sort keys %answers)
+	{
+		my ($body, $detail) = @{ $answers{$name} };
+
+		$test->start_over;
+		$simulator->fault(method => 'POST', body => $body, after => $true);
+		my $result = $test->logged($insert);
+		MixpanelTest::error_is($result, 'HV004', $name,
+			message => qr|^the answer to POST $org is not what|,
+			detail => $detail);
+		like($result->{detail}, qr/is deleted again\.$/, '... is undone');
+		unlike(join(' ', map { $_ // '' } %{$result}), qr/seen-once/,
+			'... and shows no secret');
+		is(count_named('ci'), 0, '... for certain');
+		is($test->count_of('POST'), 1, '... sent once');
+	}
+
+	# One that names an account which was there before is not believed.
+	$test->start_over;
+	$simulator->fault(
+		method => 'POST', after => $true,
+		body => { id => 3, token => 'x', created => 'yesterday' });
+	MixpanelTest::error_is($test->logged($insert), 'HV004', 'a wrong id',
+		message => qr/is unknown: the answer to POST/,
+		detail => qr/field "created".*\nService account 7 .* its secret is lost/,
+		hint => qr/DELETE FROM mp\.service_accounts WHERE id = 7;/);
+	is(scalar @{ $simulator->state->{accounts} }, 7, '... deletes nobody');
+};
 
 subtest 'idle connections that the server has closed meanwhile' => sub {
 	$test->start_over;
