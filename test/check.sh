@@ -32,25 +32,42 @@ is_wanted()
 need_packages $test_packages
 find_server
 
-# Install what can be installed: a test leaves out the clients that are not
-# there.
+# Install what can be installed: a test leaves out the clients and servers that
+# are not there.  No service is started for it, which nobody asked for.
 offer_packages()
 {
-	local package missing
+	local missing
 
 	command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || return 0
 	missing=$(missing_of "$@")
-	[ -z "$missing" ] || apt update >/dev/null 2>&1 || :
-	for package in $missing
+	[ -n "$missing" ] || return 0
+	apt update >/dev/null 2>&1 || :
+	# shellcheck disable=SC2086
+	(install_offered $missing)
+}
+
+policy=/usr/sbin/policy-rc.d # asked by packages that would start a service
+
+install_offered()
+{
+	local package
+
+	if [ ! -e "$policy" ]
+	then
+		trap 'as_root rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+		as_root chmod 755 "$policy"
+	fi
+	for package
 	do
 		echo "installing: $package"
 		install_packages "$package" >/dev/null 2>&1 ||
 			echo "cannot be installed: $package"
-		# Its service, which nobody asked for.
-		if [ "$package" = pgbouncer ] && [ -d /run/systemd/system ]
-		then
-			as_root systemctl disable --now pgbouncer >/dev/null 2>&1 || :
-		fi
+		case $package in pgbouncer | nginx)
+			[ ! -d /run/systemd/system ] ||
+				as_root systemctl disable --now "$package" >/dev/null 2>&1 || :
+			;;
+		esac
 	done
 }
 
@@ -64,6 +81,12 @@ then
 	offer_packages python3-psycopg python3-psycopg2 python3-sqlalchemy \
 		pgbouncer libpostgresql-jdbc-java
 	command -v javac >/dev/null || offer_packages default-jdk-headless
+fi
+if is_wanted test/t/072_faults_tls.pl "$@" ||
+	is_wanted test/t/073_faults_http2.pl "$@" ||
+	is_wanted test/t/079_faults_gzip.pl "$@"
+then
+	offer_packages openssl nginx python3-h2
 fi
 if is_wanted test/t/000_style.pl "$@"
 then

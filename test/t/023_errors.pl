@@ -8,6 +8,7 @@ use IO::Socket::INET;
 use IPC::Run;
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
+use MixpanelCertificates;
 use MixpanelTest;
 use POSIX qw(strftime);
 use PostgreSQL::Test::Utils;
@@ -347,21 +348,12 @@ subtest 'no connection' => sub {
 # whole answers.
 sub start_tls
 {
-	my ($name) = @_;
+	my ($authority, $name) = @_;
+	my ($certificate, $key) = $authority->issue($name);
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 	my $path = "$folder/api/app/organizations/123";
 	my $out = '';
 
-	IPC::Run::run(
-		[
-			qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256
-			  -nodes -days 2 -subj),
-			"/CN=$name",
-			'-addext', 'subjectAltName=' . ($name =~ /^[\d.]+$/ ? 'IP' : 'DNS')
-			  . ":$name",
-			'-keyout', "$folder/key.pem", '-out', "$folder/cert.pem"
-		],
-		'>', \$out, '2>&1') or die "openssl: $out";
 	system('mkdir', '-p', $path);
 	append_to_file("$path/service-accounts",
 		"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -369,34 +361,35 @@ sub start_tls
 	my $server = IPC::Run::start(
 		[
 			qw(openssl s_server -accept 127.0.0.1:0 -HTTP -naccept 20),
-			'-cert', "$folder/cert.pem", '-key', "$folder/key.pem"
+			'-cert', $certificate, '-key', $key
 		],
 		'<', \undef, '>', \$out, '2>&1',
 		init => sub { chdir $folder },
 		my $limit = IPC::Run::timeout(30));
 	$server->pump until $out =~ /^ACCEPT \S+:(\d+)$/m;
-	return ($server, $1, "$folder/cert.pem");
+	return ($server, $1);
 }
 
 subtest 'certificates' => sub {
-	plan skip_all => 'no openssl'
-	  unless eval { IPC::Run::run([qw(openssl version)], '>', \my $out) };
+	plan skip_all => 'no openssl' unless MixpanelCertificates::available();
 	$test->start_over;
 	$test->options(max_retries => 1);
 
-	my ($server, $port, $certificate) = start_tls('127.0.0.1');
+	my $authority = MixpanelCertificates->new;
+	my ($server, $port) = start_tls($authority, '127.0.0.1');
 	$test->options(base_url => "https://127.0.0.1:$port/api/app");
 	check_error($list, {}, '08001', 0, name => 'not trusted',
 		detail => qr/certificate/i);
 	unlike($test->run($list)->{detail}, qr/tries/, 'is final at once');
-	$test->options(ca_file => $certificate);
+	$test->options(ca_file => $authority->ca_file);
 	is($test->run("SELECT id, username FROM mp.service_accounts")->{rows},
 		'5|tls', 'trusted through ca_file');
 	$server->kill_kill;
 
-	($server, $port, $certificate) = start_tls('mixpanel.example');
-	$test->options(base_url => "https://127.0.0.1:$port/api/app",
-		ca_file => $certificate);
+	($server, $port) = start_tls($authority, 'mixpanel.example');
+	$test->options(
+		base_url => "https://127.0.0.1:$port/api/app",
+		ca_file => $authority->ca_file);
 	check_error($list, {}, '08001', 0, name => 'of another host');
 	$server->kill_kill;
 
