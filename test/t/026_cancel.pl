@@ -1,292 +1,464 @@
-# pg_cancel_backend, statement_timeout and pg_terminate_backend while a
-# statement waits for the network, in every phase: it ends soon, and the
-# session can be used as before.
+# What ends a statement that waits for the network: cancel, statement_timeout,
+# termination, a client that is gone, fast shutdown.  In every phase it ends
+# soon, sends nothing any more, says what became of changes, and leaves a
+# session that can be used as before.
 
 use strict;
 use warnings;
 
-use IO::Socket::INET;
+use MixpanelProcess qw(can_look count_threads);
 use MixpanelTest;
+use MixpanelTransaction qw(backend_gone server_log);
+use MixpanelWait;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-use constant SOON => 3;		# seconds; what is waited for takes 20 or more
+use constant SOON => 5;		# seconds; what is waited for takes minutes
 
-my $test = MixpanelTest->new('cancel', accounts => 50);
-my $simulator = $test->simulator;
-my $watcher = $test->connect;
+plan skip_all => 'needs /proc' unless can_look();
 
-# A listener whose queue is full: connecting to it never ends.
-my $full = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-  // die "no socket: $!";
-my @queue = map {
-	IO::Socket::INET->new(
-		PeerAddr => '127.0.0.1',
-		PeerPort => $full->sockport,
-		Blocking => 0)
-} 1 .. 8;
+my $hangs = MixpanelWait::hang_resolver(PostgreSQL::Test::Utils::tempdir());
+note('without a resolver that hangs') unless $hangs;
+my $test = MixpanelTest->new('cancel', config => MixpanelWait::config());
+my $wait = MixpanelWait->new($test);
 
-# One that takes connections and says nothing.
-my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50)
-  // die "no socket: $!";
-
-my $list = 'SELECT count(*) FROM mp.service_accounts';
-my $fan_out = 'SELECT count(*) FROM mp.project_memberships';
-my $add = 'INSERT INTO mp.project_memberships '
-  . '(service_account_id, project_id, role) VALUES (%d, 1001, \'admin\')';
-
-# What is waited for: how to bring it about, a statement, and what tells that
-# it waits there.
-my @phases = (
-	{
-		name => 'waiting for headers',
-		fault => { hang => 'headers' },
-		sql => $list,
-		in_flight => 1,
-	},
-	{
-		name => 'in the middle of a body',
-		fault => { hang => 'body' },
-		sql => $list,
-		in_flight => 1,
-	},
-	{
-		name => 'in backoff',
-		fault => { status => 503, headers => { 'Retry-After' => '25' } },
-		sql => $list,
-		requests => 1,
-	},
-	{
-		name => 'in a fan-out',
-		fault => { path => '/projects$', count => 0, hang => 'headers' },
-		sql => $fan_out,
-		in_flight => 8,
-	},
-	{
-		name => 'in a scan with a cursor',
-		fault => { path => '/projects$', count => 0, hang => 'headers' },
-		sql => "BEGIN; DECLARE c CURSOR FOR SELECT * FROM "
-		  . 'mp.project_memberships; FETCH 1 FROM c',
-		in_flight => 8,
-	},
-	{
-		name => 'connecting',
-		base_url => 'http://127.0.0.1:' . $full->sockport,
-		sql => $list,
-	},
-	{
-		name => 'in a TLS handshake',
-		base_url => 'https://127.0.0.1:' . $silent->sockport,
-		sql => $list,
-	},
-	{
-		name => 'waiting for the first byte',
-		base_url => 'http://127.0.0.1:' . $silent->sockport,
-		sql => $list,
-	},
-	{
-		name => 'at COMMIT',
-		fault => { method => 'POST', hang => 'headers' },
-		sql => sprintf($add, 9),
-		in_flight => 1,
-		commit => 1,
-	},
-	{
-		name => 'at an explicit COMMIT of deletions',
-		fault => { method => 'DELETE', count => 0, hang => 'headers' },
-		sql => 'BEGIN; DELETE FROM mp.service_accounts '
-		  . 'WHERE id BETWEEN 31 AND 45; COMMIT',
-		in_flight => 8,
-		commit => 1,
-	},
-	{
-		name => 'in the read of a DELETE',
-		fault => { hang => 'headers' },
-		sql => 'DELETE FROM mp.service_accounts WHERE id = 7',
-		in_flight => 1,
-	},
-	{
-		name => 'in ANALYZE',
-		fault => { hang => 'body' },
-		sql => 'ANALYZE mp.service_accounts',
-		in_flight => 1,
-	},
-	{
-		name => 'in mixpanel_sa_fdw_check()',
-		fault => { hang => 'headers' },
-		sql => 'SELECT count(*) FROM mixpanel_sa_fdw_check(\'mixpanel\')',
-		in_flight => 1,
-	},
-);
-
-# What ends it, and what the session hears.
-my %ways = (
-	cancel => { code => '57014', message => qr/user request/ },
-	timeout => { code => '57014', message => qr/statement timeout/ },
-	terminate => { code => '57P01', message => qr/administrator command/ },
-);
-
-# Does the session wait where the phase says?
-sub is_there
+# A place where a session waits: what was there before, to compare with.
+sub enter_all
 {
-	my ($phase, $pid) = @_;
-	my $counts = $simulator->counts;
+	my ($prepare, @phases) = @_;
 
-	return 0 if ($phase->{in_flight} // 0) != $counts->{in_flight};
-	return 0
-	  if defined $phase->{requests}
-	  && $phase->{requests} != $counts->{requests};
-	return $watcher->rows('SELECT wait_event_type = \'Extension\' '
-		  . "FROM pg_stat_activity WHERE pid = $pid") eq 't';
+	return map {
+		my $session = $wait->session($_);
+
+		$session->rows($prepare) if $prepare;
+		$wait->enter($_, $session);
+		{
+			phase => $_,
+			session => $session,
+			requests => $_->{simulator}->counts->{requests},
+			state => $_->{simulator}->state,
+		}
+	} @phases;
 }
 
-# Brings the phase about in a session, ends it in one of the ways, and returns
-# the result and the seconds that the ending took.
-sub end_in
+# Nothing was sent or changed after the end, and nothing is under way.
+sub nothing_followed
 {
-	my ($phase, $way, $session) = @_;
+	my ($place) = @_;
+	my $simulator = $place->{phase}{simulator};
 
-	$simulator->fault(%{ $phase->{fault} }) if $phase->{fault};
-	$session->rows('SET statement_timeout = \'300ms\'') if $way eq 'timeout';
-	my $start = time() + 0.3;
-	$session->begin($phase->{sql});
-	if ($way ne 'timeout')
-	{
-		MixpanelTest::wait_until(sub { is_there($phase, $session->pid) })
-		  or die "$phase->{name}: not reached\n";
-		$start = time();
-		$watcher->rows("SELECT pg_${way}_backend(" . $session->pid . ')');
-	}
-	my $result = $session->end;
-	return ($result, time() - $start);
-}
-
-sub check_phase
-{
-	my ($phase, $way) = @_;
-
-	$test->start_over;
-	$test->options(base_url => $phase->{base_url}) if $phase->{base_url};
-	my $session = $test->connect;
-	my ($result, $seconds) = end_in($phase, $way, $session);
-
-	MixpanelTest::error_is($result, $ways{$way}{code}, 'error',
-		message => $ways{$way}{message});
-	cmp_ok($seconds, '<', SOON, 'it ends soon');
 	ok($simulator->wait_for_in_flight(0), 'no request is left')
 	  or diag(explain($simulator->counts));
-	$simulator->clear_faults;
-	$test->default_options if $phase->{base_url};
-	if ($way eq 'terminate')
-	{
-		ok($result->{lost}, 'the session is gone');
-		$session = $test->connect;
-	}
-	$session->rows('ROLLBACK; SET statement_timeout = 0');
-	is($session->rows($list), 50, 'a list in the session');
-	is($session->rows($fan_out), 100, 'a fan-out in the session');
-	$session->quit;
+	is($simulator->counts->{requests}, $place->{requests},
+		'nothing was sent any more');
+	is_deeply($simulator->state, $place->{state}, 'nothing is changed');
 	return;
 }
 
-foreach my $phase (@phases)
+# The session in the phase's place works as any other.
+sub session_works
 {
-	foreach my $way (sort keys %ways)
-	{
-		# COMMIT itself is outside of statement_timeout.
-		next if $way eq 'timeout' && $phase->{commit};
-		subtest "$phase->{name}: $way" => sub { check_phase($phase, $way) };
-	}
+	my ($place, $session) = @_;
+
+	$wait->heal($place->{phase});
+	$session->rows('ROLLBACK; SET statement_timeout = 0');
+	is( $session->rows('SELECT count(*) FROM mixpanel_sa_fdw_pending()'),
+		0, 'nothing is queued');
+	is($session->rows('SELECT count(*) FROM service_accounts'),
+		MixpanelWait::ACCOUNTS, 'a list');
+	is($session->rows('SELECT count(*) FROM project_memberships'),
+		2 * MixpanelWait::ACCOUNTS, 'a fan-out');
+	return;
 }
+
+# What a client hears at the end: an error, and warnings.
+sub end_is
+{
+	my ($place, $code, $message) = @_;
+	my ($phase, $result) = @{$place}{qw(phase result)};
+	my %wanted = (message => $message);
+
+	$wanted{detail} = $phase->{commit}
+	  if $phase->{commit} && $code eq '57014';
+	MixpanelTest::error_is($result, $code, 'the error', %wanted);
+	my @warnings =
+	  map { $_->{message} } grep { $_->{level} eq 'WARNING' }
+	  @{ $result->{notices} };
+	if ($phase->{warns} && $code eq '57014')
+	{
+		is(scalar @warnings, 1, 'a warning');
+		like($warnings[0], $phase->{warns}, 'its words');
+	}
+	elsif ($code eq '57014')
+	{
+		is_deeply(\@warnings, [], 'no warning');
+	}
+	return;
+}
+
+# Where nobody is there to be told, the log says what became of changes.
+sub log_tells
+{
+	my ($log, @places) = @_;
+	my @told = $log =~
+	  /WARNING:  COMMIT was cut short while changes were being sent to Mixpanel\n.*?DETAIL:  (.*?)\n(?!\t)/sg;
+	my @commits = grep { $_->{phase}{commit} } @places;
+
+	s/\n\t/\n/g foreach @told;
+	is(scalar @told, scalar @commits, 'each COMMIT is told of');
+	foreach my $place (@commits)
+	{
+		my $detail = $place->{phase}{commit};
+		my ($found) = grep { $told[$_] =~ $detail } 0 .. $#told;
+
+		ok(defined $found, "what it had done $place->{phase}{name}")
+		  or diag(explain(\@told));
+		splice @told, $found, 1 if defined $found;
+	}
+	unlike($log, qr/PANIC|terminated by signal/, 'no crash');
+	return;
+}
+
+subtest 'the plans are those that are meant' => sub {
+	foreach my $phase (grep { $_->{plan} } $wait->phases)
+	{
+		like($wait->session($phase)->rows("EXPLAIN $phase->{sql}"),
+			$phase->{plan}, $phase->{name});
+	}
+};
+
+subtest 'cancel' => sub {
+	foreach my $place (enter_all('', $wait->phases))
+	{
+		my $session = $place->{session};
+
+		subtest $place->{phase}{name} => sub {
+			my $start = time();
+
+			$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
+			$place->{result} = $session->end;
+			cmp_ok(time() - $start, '<', SOON, 'it ends soon');
+			end_is($place, '57014', qr/due to user request$/);
+			nothing_followed($place);
+			session_works($place, $session);
+			$session->quit;
+		};
+	}
+};
+
+subtest 'statement_timeout' => sub {
+	# COMMIT itself is outside of it.
+	my @places = map {
+		my $session = $wait->session($_);
+
+		$wait->arm($_);
+		$session->rows('SET statement_timeout = \'400ms\'');
+		$session->begin($_->{sql});
+		{ phase => $_, session => $session };
+	} grep { !$_->{commit} } $wait->phases;
+	my $start = time();
+
+	$_->{result} = $_->{session}->end foreach @places;
+	cmp_ok(time() - $start, '<', SOON, 'all end soon');
+	foreach my $place (@places)
+	{
+		subtest $place->{phase}{name} => sub {
+			my $simulator = $place->{phase}{simulator};
+
+			MixpanelTest::error_is($place->{result}, '57014', 'the error',
+				message => qr/due to statement timeout$/);
+			ok($simulator->wait_for_in_flight(0), 'no request is left');
+			session_works($place, $place->{session});
+			$place->{session}->quit;
+		};
+	}
+};
+
+subtest 'termination' => sub {
+	my @places = enter_all('', $wait->phases);
+	my $offset = -s $test->node->logfile;
+
+	foreach my $place (@places)
+	{
+		my $session = $place->{session};
+
+		subtest $place->{phase}{name} => sub {
+			my $start = time();
+
+			$test->rows('SELECT pg_terminate_backend(' . $session->pid . ')');
+			$place->{result} = $session->end;
+			ok(backend_gone($test, $session->pid), 'the backend ends');
+			cmp_ok(time() - $start, '<', SOON, 'it ends soon');
+			end_is($place, '57P01', qr/administrator command$/);
+			ok($place->{result}{lost}, 'the session is gone');
+			nothing_followed($place);
+		};
+	}
+	log_tells(server_log($test, $offset), @places);
+};
+
+subtest 'a client that is gone' => sub {
+	my $check = 'SET client_connection_check_interval = 50';
+	my $possible = $test->run($check)->{code} eq '';
+
+	$test->rows('RESET client_connection_check_interval') if $possible;
+	plan skip_all => 'this server does not look for it' unless $possible;
+	my @places = enter_all($check, $wait->phases);
+	my $offset = -s $test->node->logfile;
+	my $start = time();
+
+	$_->{session}->crash foreach @places;
+	ok(backend_gone($test, $_->{session}->pid), $_->{phase}{name})
+	  foreach @places;
+	cmp_ok(time() - $start, '<', SOON, 'they end soon');
+	nothing_followed($_) foreach @places;
+	my $log = server_log($test, $offset);
+	my @lost = $log =~ /FATAL:  connection to client lost/g;
+	is(scalar @lost, scalar @places, 'each connection is missed');
+	log_tells($log, @places);
+};
+
+subtest 'fast shutdown' => sub {
+	my @places = enter_all('', $wait->phases);
+	my $offset = -s $test->node->logfile;
+
+	$test->fresh;
+	my $start = time();
+	$test->node->stop('fast');
+	cmp_ok(time() - $start, '<', SOON, 'the server ends soon');
+	foreach my $place (@places)
+	{
+		subtest $place->{phase}{name} => sub {
+			$place->{result} = $place->{session}->end;
+			end_is($place, '57P01', qr/administrator command$/);
+			nothing_followed($place);
+		};
+	}
+	log_tells(server_log($test, $offset), @places);
+	$test->node->start;
+	session_works($places[0], $wait->session($places[0]{phase}));
+};
+
+# ---- what is not ended at once, so that it can be undone ----
+
+my $simulator = $test->simulator;
+my $create = q(INSERT INTO mp.service_accounts (username) VALUES ('new') )
+  . 'RETURNING length(secret)';
+my $copy = 'COPY mp.service_accounts (username) FROM STDIN;' . "\nnew\n\\.\n"
+  . 'SELECT 1';
+my $add = 'INSERT INTO mp.project_memberships '
+  . '(service_account_id, project_id, role) VALUES (%d, 1001, \'admin\')';
+
+# Wait until the log has so many requests of a method, answered or not.
+sub has_come
+{
+	my ($method, $count) = @_;
+
+	return MixpanelTest::wait_until(
+		sub { $test->count_of($method) == $count });
+}
+
+subtest 'a COPY FROM that creates' => sub {
+	$test->start_over;
+	my $before = $simulator->state;
+	$simulator->fault(method => 'POST', delay_ms => 1000);
+	my $session = $test->connect;
+	$session->rows('SET mixpanel_sa_fdw.allow_unreturned_secret = on');
+	$session->begin($copy);
+	ok(has_come('POST', 1), 'a create is under way');
+	$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
+	my $result = $session->end;
+	is($result->{code}, '57014', 'cancelled');
+	is_deeply($result->{notices}, [], 'no warning');
+	is_deeply([ map { s! .* -> ! !r } $test->calls ],
+		[ 'POST 201', 'DELETE 200' ], 'created, and deleted again');
+	is_deeply($simulator->state, $before, 'nothing is changed');
+	is($session->rows('SELECT count(*) FROM mp.service_accounts'), 10, 'a list');
+	$session->quit;
+};
+
+subtest 'deleting what was created is not cut short' => sub {
+	$test->start_over;
+	my $before = $simulator->state;
+	my $session = $test->connect;
+	$session->rows("BEGIN; $create");
+	$simulator->fault(method => 'DELETE', delay_ms => 1000);
+	$session->begin('ROLLBACK');
+	ok(has_come('DELETE', 1), 'it is under way');
+	$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
+	my $result = $session->end;
+	is_deeply($result->{notices}, [], 'no warning');
+	is_deeply($simulator->state, $before, 'nothing is changed');
+	is($session->rows('SELECT count(*) FROM mp.service_accounts'), 10, 'a list');
+	$session->quit;
+};
+
+subtest 'a fast shutdown waits for both' => sub {
+	$test->start_over;
+	my $before = $simulator->state;
+	my @sessions = map { $test->connect } 1 .. 3;
+	my $offset = -s $test->node->logfile;
+
+	$sessions[0]->rows("BEGIN; $create");
+	$simulator->fault(method => 'DELETE', delay_ms => 1500);
+	$simulator->fault(method => 'POST', count => 2, delay_ms => 1500);
+	$sessions[2]->rows('SET mixpanel_sa_fdw.allow_unreturned_secret = on');
+	$sessions[0]->begin('ROLLBACK');
+	$sessions[1]->begin($create);
+	$sessions[2]->begin($copy);
+	ok(has_come('POST', 3) && has_come('DELETE', 1), 'all are under way');
+	$test->fresh;
+	my $start = time();
+	$test->node->stop('fast');
+	cmp_ok(time() - $start, '<', SOON, 'the server ends soon');
+	$_->end foreach @sessions;
+	is($test->count_of('DELETE'), 3, 'what was created is deleted');
+	is_deeply($simulator->state, $before, 'nothing is changed');
+	unlike(server_log($test, $offset), qr/WARNING/, 'nothing to warn of');
+	$test->node->start;
+};
+
+subtest 'a client that is gone during a create' => sub {
+	$test->start_over;
+	my $before = $simulator->state;
+	$simulator->fault(method => 'POST', delay_ms => 1000);
+	my $session = $test->connect;
+	plan skip_all => 'this server does not look for it'
+	  if $session->run('SET client_connection_check_interval = 50')->{code};
+	$session->begin($create);
+	ok(has_come('POST', 1), 'it is under way');
+	$session->crash;
+	ok(backend_gone($test, $session->pid), 'the backend ends');
+	is($test->count_of('DELETE'), 1, 'what was created is deleted');
+	is_deeply($simulator->state, $before, 'nothing is changed');
+};
+
+# ---- other ends ----
 
 subtest 'what a cancelled COMMIT says' => sub {
-	my %phase = (
-		name => 'commit',
-		fault => { method => 'POST', nth => 3, hang => 'headers' },
-		sql => join('; ', 'BEGIN', map({ sprintf $add, $_ } 5 .. 9), 'COMMIT'),
-		in_flight => 1,
-	);
-
 	$test->start_over;
 	$test->options(membership_write => 'single', max_concurrency => 1);
-	my ($result) = end_in(\%phase, 'cancel', $test->session);
+	$simulator->fault(method => 'POST', nth => 3, hang => 'headers');
+	my $session = $test->connect;
+	$session->begin(
+		join '; ', 'BEGIN', map({ sprintf $add, $_ } 5 .. 9), 'COMMIT');
+	ok(has_come('POST', 3), 'the third hangs');
+	$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
 	MixpanelTest::error_is(
-		$result, '57014', 'error',
+		$session->end, '57014', 'error',
 		detail => qr/^Applied: 2 \(service account 5 in project 1001 as admin; service account 6 in project 1001 as admin\)\.\nNot applied: 2 \(.*\)\.\nSent, but whether it was applied is not known: 1 \(service account 7 in project 1001 as admin\)\.$/);
 	$simulator->clear_faults;
-	is($test->rows('SELECT count(*) FROM mixpanel_sa_fdw_pending()'), 0,
+	is($session->rows('SELECT count(*) FROM mixpanel_sa_fdw_pending()'), 0,
 		'nothing is queued any more');
+	$session->quit;
 };
 
-subtest 'a session that ends leaves nothing behind' => sub {
+subtest 'a cancel that is caught' => sub {
 	$test->start_over;
 	$simulator->fault(path => '/projects$', count => 0, hang => 'headers');
-	my $session = $test->connect;
-	my $pid = $session->pid;
-
-	$session->begin($fan_out);
+	my $session = $test->connect->begin(sprintf <<'SQL', sprintf $add, 9);
+DO $$
+BEGIN
+	%s;
+	BEGIN
+		PERFORM count(*) FROM mp.project_memberships;
+	EXCEPTION WHEN query_canceled THEN
+		RAISE NOTICE 'caught';
+	END;
+	RAISE NOTICE '%% accounts', (SELECT count(*) FROM mp.service_accounts);
+END $$
+SQL
 	ok($simulator->wait_for_in_flight(8), 'a fan-out is under way');
-	$session->crash;
-	# The server looks for a lost client only where it is told to.
-	$watcher->rows("SELECT pg_terminate_backend($pid)");
-	ok($simulator->wait_for_in_flight(0), 'its requests are given up');
-	ok( MixpanelTest::wait_until(
-			sub {
-				$watcher->rows('SELECT count(*) FROM pg_stat_activity '
-					  . "WHERE pid = $pid") eq '0';
-			}),
-		'and its process ends');
+	$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
+	my $result = $session->end;
+	is($result->{code}, '', 'no error');
+	is_deeply([ map { $_->{message} } @{ $result->{notices} } ],
+		[ 'caught', '10 accounts' ], 'the transaction goes on');
+	ok($simulator->wait_for_in_flight(0), 'no request is left');
+	ok((grep { $_ eq '9 1001 admin' } $simulator->memberships),
+		'what it had queued is sent');
+	$session->quit;
 };
 
-# ---- leaks ----
-
-sub descriptors
-{
-	my ($pid) = @_;
-
-	opendir(my $folder, "/proc/$pid/fd") or die "/proc/$pid/fd: $!";
-	my $count = grep { /^\d+$/ } readdir $folder;
-	closedir $folder;
-	return $count;
-}
-
-sub resident_kb
-{
-	my ($pid) = @_;
-
-	return slurp_file("/proc/$pid/status") =~ /VmRSS:\s+(\d+)/ ? $1 : 0;
-}
-
-subtest '200 cancelled statements leave no descriptor and no memory' => sub {
-	plan skip_all => 'no /proc' unless -d '/proc/self/fd';
+subtest 'lock_timeout' => sub {
 	$test->start_over;
-	$simulator->set(latency_ms => 8);
-	my $session = $test->session;
-	my $cancelled = 0;
-	my $round = sub {
-		my ($count) = @_;
-		my $result = $session->run(join '; ',
-			'SET statement_timeout = \'20ms\'',
-			($fan_out) x $count,
-			'SET statement_timeout = 0');
-
-		$cancelled += () = $result->{raw} =~ /^ERROR:  57014/mg;
-	};
-
-	$round->(50);
-	my ($first_files, $first_memory) =
-	  (descriptors($session->pid), resident_kb($session->pid));
-	$cancelled = 0;
-	$round->(200);
-	is($cancelled, 200, 'all were cancelled');
-	cmp_ok(descriptors($session->pid), '<=', $first_files + 8,
-		'descriptors: no more than a connection for each request at once');
-	cmp_ok(resident_kb($session->pid) - $first_memory, '<', 2048,
-		'memory, in kB');
-	is($session->rows($fan_out), 100, 'the session can be used');
+	my $before = $simulator->state;
+	$test->rows('CREATE TABLE locked (); BEGIN; LOCK TABLE locked');
+	my $session = $test->connect;
+	$session->rows('SET lock_timeout = 50');
+	$simulator->fault(delay_ms => 200);
+	$session->rows('BEGIN; ' . sprintf $add, 9);
+	is($session->rows('SELECT count(*) FROM mp.service_accounts'), 10,
+		'is not about waits for the API');
+	is($session->run('LOCK TABLE locked')->{code}, '55P03', 'the error');
+	$session->rows('ROLLBACK');
+	is($test->count_of('POST'), 0, 'nothing was sent');
+	is_deeply($simulator->state, $before, 'nothing is changed');
+	$session->quit;
 };
 
-$watcher->quit;
+subtest 'idle_in_transaction_session_timeout' => sub {
+	$test->start_over;
+	my $before = $simulator->state;
+	$simulator->fault(path => '/projects$', nth => 3, count => 0,
+		hang => 'headers');
+	my $session = $test->connect;
+	$session->rows("BEGIN; $create; " . sprintf($add, 9)
+		  . '; DECLARE c CURSOR FOR SELECT * FROM mp.project_memberships '
+		  . 'WHERE service_account_id < 11');
+	$session->rows('FETCH 2 FROM c');
+	ok($simulator->wait_for_in_flight(8), 'a fan-out is under way');
+	$session->rows('SET idle_in_transaction_session_timeout = 50');
+	ok(backend_gone($test, $session->pid), 'the backend ends');
+	my $result = $session->run('SELECT 1');
+	is($result->{code}, '25P03', 'the error');
+	ok($result->{lost}, 'the session is gone');
+	ok($simulator->wait_for_in_flight(0), 'no request is left');
+	is_deeply([ grep { !/^GET/ } map { s! .* -> ! !r } $test->calls ],
+		[ 'POST 201', 'DELETE 200' ], 'created, and deleted again');
+	is_deeply($simulator->state, $before, 'nothing is changed');
+};
+
+subtest 'transaction_timeout' => sub {
+	plan skip_all => 'this server does not know it'
+	  if $test->rows('SELECT count(*) FROM pg_settings '
+		  . 'WHERE name = \'transaction_timeout\'') == 0;
+	$test->start_over;
+	$simulator->fault(hang => 'headers');
+	my $session = $test->connect;
+	$session->rows('SET transaction_timeout = 200');
+	my $result = $session->run('SELECT count(*) FROM mp.service_accounts');
+	is($result->{code}, '25P04', 'the error');
+	ok(backend_gone($test, $session->pid), 'the backend ends');
+	ok($simulator->wait_for_in_flight(0), 'no request is left');
+};
+
+subtest 'a thread that resolves a name outlives the statement' => sub {
+	my ($phase) =
+	  grep { ($_->{url} // '') eq 'hanging_name' } $wait->phases;
+	plan skip_all => 'needs cc and LD_PRELOAD' unless $phase;
+	my $session = $wait->session($phase);
+	my $before = count_threads($session->pid);
+
+	foreach my $round (1 .. 3)
+	{
+		$wait->enter($phase, $session);
+		$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
+		is($session->end->{code}, '57014', 'cancelled');
+	}
+	$wait->heal($phase);
+	is($session->rows('SELECT count(*) FROM service_accounts'),
+		MixpanelWait::ACCOUNTS, 'a list');
+	cmp_ok(count_threads($session->pid), '>', $before, 'threads are left');
+	MixpanelWait::release_resolver();
+	ok( MixpanelTest::wait_until(
+			sub { count_threads($session->pid) == $before }),
+		'until the resolver has answered');
+	is($session->rows('SELECT count(*) FROM service_accounts'),
+		MixpanelWait::ACCOUNTS, 'a list afterwards');
+	$session->quit;
+};
+
 $test->stop;
 done_testing();
