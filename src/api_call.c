@@ -73,6 +73,7 @@ static bool is_something(const json_t *value);
 static MpCallState fail(MpCall *call, MpProblemKind kind, const char *reason);
 static void read_message(MpCall *call);
 static void keep_message(MpCall *call, const json_t *envelope);
+static void blank_controls(char *text);
 
 MpCall *
 mp_call_start(MpHttp *http, const MpSettings *settings,
@@ -151,12 +152,15 @@ mp_call_tally(const MpCall *call)
 	return mp_http_tally(call->request);
 }
 
+/* An answer that is read whole is of no use before its end. */
 bool
 mp_call_ready(const MpCall *call)
 {
 	const char *bytes;
 
-	return mp_http_answer(call->request)->outcome != MP_OUTCOME_PENDING ||
+	if (mp_http_answer(call->request)->outcome != MP_OUTCOME_PENDING)
+		return true;
+	return gives_records(call->kind) &&
 		mp_http_peek(call->request, &bytes) > call->used;
 }
 
@@ -619,7 +623,26 @@ keep_message(MpCall *call, const json_t *envelope)
 	while (length > 0 && text[length] != '\0' &&
 		   ((unsigned char) text[length] & 0xC0) == 0x80)
 		length--;
-	for (i = 0; i < length; i++)
-		call->message[i] = (unsigned char) text[i] < 0x20 ? ' ' : text[i];
+	memcpy(call->message, text, length);
 	call->message[length] = '\0';
+	blank_controls(call->message);
+}
+
+/*
+ * C0, DEL and C1, the last being two bytes of UTF-8: a terminal that a message
+ * is shown on would obey them.
+ */
+static void
+blank_controls(char *text)
+{
+	for (; *text != '\0'; text++)
+	{
+		unsigned char byte = (unsigned char) *text;
+		bool		c1 = byte == 0xc2 && (unsigned char) text[1] < 0xa0;
+
+		if (c1)
+			*text++ = ' ';
+		if (c1 || byte < 0x20 || byte == 0x7f)
+			*text = ' ';
+	}
 }
