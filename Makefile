@@ -142,14 +142,17 @@ endif
 
 # ---- tests ----
 
-.PHONY: simulator unit check-style check-symbols check-compilers indent dist \
-	help clean-tests
+.PHONY: simulator unit unit-sanitized check-style check-symbols \
+	check-compilers indent dist help clean-tests
 
 simulator:
 	$(MAKE) -C test/simulator simulator
 
 unit:
 	$(MAKE) -C test/unit
+
+unit-sanitized:
+	$(MAKE) -C test/unit SANITIZE=1
 
 check-style:
 	test/style/check-style
@@ -190,6 +193,7 @@ help:
 	@echo 'make installcheck       pg_regress on a running server (PGHOST, PGPORT)'
 	@echo 'make simulator          build the simulator of the API'
 	@echo 'make unit               build the unit tests'
+	@echo 'make unit-sanitized     the same with ASan, UBSan and LSan'
 	@echo 'make check-style        format, layers, sizes of functions and files'
 	@echo 'make check-compilers    no warnings under gcc and clang'
 	@echo 'make check-symbols      no call that the server would catch'

@@ -88,14 +88,27 @@ if is_wanted test/t/072_faults_tls.pl "$@" ||
 then
 	offer_packages openssl nginx python3-h2
 fi
+if [ "${MP_FUZZ_SECONDS-}" != 0 ] && is_wanted test/t/004_fuzz.pl "$@"
+then
+	offer_packages clang libclang-rt-dev
+fi
 if is_wanted test/t/000_style.pl "$@"
 then
 	need_packages clang universal-ctags
 	# From 16 on it comes with the server.
 	[ -x "$bindir/pg_bsd_indent" ] || need_packages pg-bsd-indent
 fi
-build WERROR=1 all simulator unit
+build WERROR=1 all simulator unit unit-sanitized
 install_extension
+
+# The search for leaks stops a program's threads as a debugger does, which a
+# container may forbid.
+if "$repo/test/unit/build/sanitize/option_value_test" 2>&1 |
+	grep -q 'LeakSanitizer has encountered a fatal error'
+then
+	echo 'memory leaks are not looked for: LeakSanitizer may not trace'
+	export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+fi
 
 make_room
 copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
@@ -107,7 +120,8 @@ list_tests()
 {
 	local path
 
-	for path in test/unit/build/*_test test/t/*.pl
+	for path in test/unit/build/*_test test/unit/build/sanitize/*_test \
+		test/t/*.pl
 	do
 		! is_wanted "$path" "$@" || printf '%s\n' "$path"
 	done

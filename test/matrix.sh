@@ -101,6 +101,7 @@ try_version='
 		--exclude="*.o" --exclude="*.so" --exclude="*.bc" \
 		-c . | tar -C /srv/work -x
 	cd /srv/work
+	export MP_FUZZ_SECONDS=0 # one version has fuzzed for all
 	status=0
 	test/check.sh "$@" || status=$?
 	cp -R test/log /srv/shared/ 2>/dev/null || :

@@ -6,24 +6,15 @@
  *
  * Sources: json_cursor.c json_string.c
  * Libraries: jansson
+ * Dictionary: json
  *
  *-------------------------------------------------------------------------
  */
-#include "json_cursor.h"
+#include "fuzz.h"
 
-#include <inttypes.h>
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
+#include "json_cursor.h"
 
 static void check_value(const MpJsonValue *value, const json_t *tree,
 						int depth);
@@ -111,7 +102,7 @@ check_value(const MpJsonValue *value, const json_t *tree, int depth)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const char *text = (const char *) data;
+	char	   *text = copy_bytes(data, size);
 	MpJsonMember *members = malloc(MP_JSON_MEMBERS(size) *
 								   sizeof(MpJsonMember));
 	MpJsonCursor cursor;
@@ -137,5 +128,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_value(&value, tree, 0);
 	json_decref(tree);
 	free(members);
+	free(text);
 	return 0;
 }

@@ -8,26 +8,24 @@
  *
  * Sources: json_stream.c json_cursor.c json_string.c
  * Libraries: jansson
+ * Dictionary: json
  *
  *-------------------------------------------------------------------------
  */
-#include "json_stream.h"
+#include "fuzz.h"
 
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define ELEMENTS	8192
-
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "json_stream.h"
 
 /* What came out of an answer. */
 typedef struct Outcome
 {
 	bool		complete;
 	size_t		count;
-	char	   *elements[ELEMENTS];
-	size_t		lengths[ELEMENTS];
+	size_t		places;			/* of the two arrays */
+	char	  **elements;
+	size_t	   *lengths;
 	char	   *envelope;
 	size_t		envelope_length;
 	MpJsonShape shape;
@@ -35,27 +33,24 @@ typedef struct Outcome
 } Outcome;
 
 static void
-require(bool condition)
+keep(Outcome *outcome, const char *element, size_t length)
 {
-	if (!condition)
-		abort();
-}
-
-/* In memory of exactly that size, for ASan to guard. */
-static char *
-copy(const char *bytes, size_t length)
-{
-	char	   *copied = malloc(length + (length == 0));
-
-	if (length > 0)
-		memcpy(copied, bytes, length);
-	return copied;
+	if (outcome->count == outcome->places)
+	{
+		outcome->places = outcome->places * 2 + 8;
+		outcome->elements = realloc(outcome->elements,
+									outcome->places * sizeof(char *));
+		outcome->lengths = realloc(outcome->lengths,
+								   outcome->places * sizeof(size_t));
+	}
+	outcome->elements[outcome->count] = copy_bytes(element, length);
+	outcome->lengths[outcome->count++] = length;
 }
 
 static bool
 feed(MpJsonStream *stream, const char *bytes, size_t length, Outcome *outcome)
 {
-	char	   *chunk = copy(bytes, length);
+	char	   *chunk = copy_bytes(bytes, length);
 	const char *at = chunk;
 	const char *element;
 	size_t		element_length;
@@ -63,11 +58,7 @@ feed(MpJsonStream *stream, const char *bytes, size_t length, Outcome *outcome)
 
 	while ((event = mp_json_stream_next(stream, &at, &length, &element,
 										&element_length)) == MP_JSON_ELEMENT)
-	{
-		require(outcome->count < ELEMENTS);
-		outcome->elements[outcome->count] = copy(element, element_length);
-		outcome->lengths[outcome->count++] = element_length;
-	}
+		keep(outcome, element, element_length);
 	require(event == MP_JSON_BAD || length == 0);
 	free(chunk);
 	return event == MP_JSON_MORE;
@@ -93,7 +84,7 @@ run(const char *answer, size_t size, size_t first, size_t step)
 	require(mp_json_stream_count(stream) == (int64_t) outcome->count);
 	outcome->shape = mp_json_stream_shape(stream);
 	envelope = mp_json_stream_envelope(stream, &outcome->envelope_length);
-	outcome->envelope = copy(envelope, outcome->envelope_length);
+	outcome->envelope = copy_bytes(envelope, outcome->envelope_length);
 	strcpy(outcome->error, mp_json_stream_error(stream));
 	require(outcome->complete == (outcome->error[0] == '\0'));
 	mp_json_stream_free(stream);
@@ -105,6 +96,8 @@ discard(Outcome *outcome)
 {
 	for (size_t i = 0; i < outcome->count; i++)
 		free(outcome->elements[i]);
+	free(outcome->elements);
+	free(outcome->lengths);
 	free(outcome->envelope);
 	free(outcome);
 }
@@ -139,6 +132,32 @@ check_element(const Outcome *outcome, size_t number, json_t *expected)
 	json_decref(element);
 }
 
+/* How deep it is nested. */
+static int
+depth_of(const json_t *tree)
+{
+	int			deepest = 0;
+	const char *key;
+	json_t	   *value;
+	size_t		i;
+
+	json_array_foreach(tree, i, value)
+	{
+		int			depth = depth_of(value);
+
+		if (depth > deepest)
+			deepest = depth;
+	}
+	json_object_foreach((json_t *) tree, key, value)
+	{
+		int			depth = depth_of(value);
+
+		if (depth > deepest)
+			deepest = depth;
+	}
+	return deepest + (json_is_array(tree) || json_is_object(tree));
+}
+
 /* jansson has read the answer; the stream must have read the same. */
 static void
 check_tree(const Outcome *outcome, json_t *tree)
@@ -147,6 +166,7 @@ check_tree(const Outcome *outcome, json_t *tree)
 	json_t	   *list = json_is_array(tree) ? tree : results;
 	json_t	   *envelope;
 
+	require(depth_of(tree) <= MP_JSON_DEPTH_LIMIT);
 	if (json_is_array(list))
 	{
 		require(outcome->count == json_array_size(list));
@@ -194,7 +214,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_tree(whole, tree);
 	else if (tree != NULL)
 		require(memchr(answer, '\0', size) != NULL ||
-				strncmp(whole->error, "too deep a nesting", 18) == 0);
+				(strncmp(whole->error, "too deep a nesting", 18) == 0 &&
+				 depth_of(tree) > MP_JSON_DEPTH_LIMIT));
 	json_decref(tree);
 	discard(whole);
 	discard(cut);

@@ -8,26 +8,18 @@
  *
  * Sources: record.c rfc3339.c json_cursor.c json_string.c
  * Libraries: jansson
+ * Dictionary: json
  *
  *-------------------------------------------------------------------------
  */
-#include "record.h"
+#include "fuzz.h"
 
 #include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "record.h"
 
 #define NOT_JSON	"is not valid JSON: "
 #define TOO_DEEP	NOT_JSON "too deep a nesting"
-
-extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-require(bool condition)
-{
-	if (!condition)
-		abort();
-}
 
 /* A text lies whole in the element or in the record's own buffer. */
 static void
@@ -132,7 +124,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MpRecord	record;
 	MpFault		fault;
 	MpFault		used_fault;
-	const char *element = (const char *) data + 4;
+	char	   *element;
 	MpRecordKind kind;
 	uint32_t	wanted;
 	json_error_t error;
@@ -143,6 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 4)
 		return 0;
 	size -= 4;
+	element = copy_bytes(data + 4, size);
 	kind = (MpRecordKind) (data[0] % 3);
 	wanted = data[1] | (uint32_t) data[2] << 8 | (uint32_t) data[3] << 16;
 	tree = json_loadb(element, size, JSON_REJECT_DUPLICATES, &error);
@@ -165,5 +158,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_fault(&fault, tree);
 	json_decref(tree);
 	mp_record_release(&record);
+	free(element);
 	return 0;
 }
