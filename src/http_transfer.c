@@ -323,6 +323,8 @@ on_ready(void *context, char *remote, char *local, int remote_port,
 	(void) local;
 	(void) remote_port;
 	(void) local_port;
+	/* what went out on the dead one may have been carried out */
+	request->doubtful |= request->transfer.sent;
 	request->transfer.sent = true;
 	request->answer.maybe_sent = true;
 	request->transfer.last_byte = mp_http_now();

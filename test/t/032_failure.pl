@@ -255,6 +255,18 @@ subtest 'whether it was applied is not known' => sub {
 			detail => qr/\Q$words\E \(delete service account 3\)/);
 		is($test->count_of('DELETE'), 2, 'two tries');
 	}
+
+	# libcurl itself repeats it where a connection used before is closed.
+	start_over();
+	$test->options(max_retries => 0, max_concurrency => 1);
+	$simulator->fault(method => 'DELETE', close => 'after');
+	$simulator->fault(method => 'DELETE', status => 429);
+	MixpanelTest::error_is(
+		$test->run('DELETE FROM mp.service_accounts WHERE id = 3'),
+		'53400', 'DELETE: closed without an answer, then 429',
+		detail => qr/is not known: 1 \(delete service account 3\)/);
+	is($test->count_of('DELETE'), 2, 'sent twice');
+	is_deeply([ map { /^(\d+)/ } accounts($test) ], [ 1, 2, 4 ], 'it was deleted');
 };
 
 # Looking for the culprit reads, and a read may fail with words like ours.
