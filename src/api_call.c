@@ -638,7 +638,8 @@ blank_controls(char *text)
 	for (; *text != '\0'; text++)
 	{
 		unsigned char byte = (unsigned char) *text;
-		bool		c1 = byte == 0xc2 && (unsigned char) text[1] < 0xa0;
+		unsigned char next = (unsigned char) text[1];
+		bool		c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
 
 		if (c1)
 			*text++ = ' ';
