@@ -15,6 +15,7 @@ OBJS = \
 	src/analyze.o \
 	src/api.o \
 	src/api_call.o \
+	src/api_envelope.o \
 	src/changeset.o \
 	src/check.o \
 	src/creation.o \

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "api_call.h"
+#include "api_envelope.h"
 #include "json_stream.h"
 
 #define MESSAGE_SIZE 512
@@ -36,6 +37,7 @@ struct MpCall
 	MpJsonStream *stream;
 	MpRecordKind record_kind;
 	size_t		used;			/* peeked bytes that the last record needed */
+	bool		checked;		/* what is no list: all of it was looked at */
 	int			restarts;		/* of the request, when we last looked */
 	int64_t		count;			/* records handed out */
 	uint64_t	digest;			/* of their keys, in order */
@@ -55,6 +57,7 @@ static bool is_list(MpCallKind kind);
 static bool may_be_long(MpCallKind kind);
 static MpRecordKind record_kind(MpCallKind kind);
 static MpCallState next_element(MpCall *call, MpRecord *record);
+static bool check_single(MpCall *call);
 static void begin_anew(MpCall *call);
 static MpCallState take_element(MpCall *call, const MpText *element,
 								MpRecord *record, bool *again);
@@ -62,18 +65,13 @@ static bool note_key(MpCall *call, int64_t key);
 static MpCallState finish_elements(MpCall *call);
 static bool shape_fits(MpCall *call);
 static MpCallState finish_status(MpCall *call);
-static bool is_blank(const char *bytes, size_t length);
 static MpCallState next_project(MpCall *call, MpRecord *record);
 static bool load_me(MpCall *call);
 static bool decode_project(MpCall *call, const json_t *project,
 						   MpRecord *record);
 static bool check_envelope(MpCall *call, const char *text, size_t length);
-static bool says_more(const json_t *envelope);
-static bool is_something(const json_t *value);
 static MpCallState fail(MpCall *call, MpProblemKind kind, const char *reason);
 static void read_message(MpCall *call);
-static void keep_message(MpCall *call, const json_t *envelope);
-static void blank_controls(char *text);
 
 MpCall *
 mp_call_start(MpHttp *http, const MpSettings *settings,
@@ -160,7 +158,7 @@ mp_call_ready(const MpCall *call)
 
 	if (mp_http_answer(call->request)->outcome != MP_OUTCOME_PENDING)
 		return true;
-	return gives_records(call->kind) &&
+	return is_list(call->kind) &&
 		mp_http_peek(call->request, &bytes) > call->used;
 }
 
@@ -249,6 +247,10 @@ next_element(MpCall *call, MpRecord *record)
 	if (answer->outcome != MP_OUTCOME_PENDING &&
 		answer->outcome != MP_OUTCOME_OK)
 		return fail(call, MP_PROBLEM_HTTP, NULL);
+	if (!is_list(call->kind) && answer->outcome == MP_OUTCOME_PENDING)
+		return MP_CALL_WAIT;
+	if (!is_list(call->kind) && !call->checked && !check_single(call))
+		return MP_CALL_FAILED;
 
 	length = mp_http_peek(call->request, &bytes);
 	while (length > 0)
@@ -280,6 +282,34 @@ next_element(MpCall *call, MpRecord *record)
 }
 
 /*
+ * An answer of one object is handed out only if all of it is as it should be:
+ * nobody may read on once the object is there.
+ */
+static bool
+check_single(MpCall *call)
+{
+	const char *bytes;
+	size_t		length = mp_http_peek(call->request, &bytes);
+	MpText		element;
+	MpJsonEvent event;
+
+	do
+		event = mp_json_stream_next(call->stream, &bytes, &length,
+									&element.data, &element.length);
+	while (event == MP_JSON_ELEMENT);
+	if (event == MP_JSON_BAD)
+		fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
+	else if (mp_json_stream_count(call->stream) > 1)
+		fail(call, MP_PROBLEM_BODY, "more than one object");
+	else
+		finish_elements(call);
+	call->done = false;
+	call->checked = true;
+	mp_json_stream_reset(call->stream);
+	return !call->failed;
+}
+
+/*
  * The request is sent again after part of its answer was read.  What was
  * handed out cannot be taken back, so the new answer must begin with it.
  */
@@ -308,8 +338,6 @@ take_element(MpCall *call, const MpText *element, MpRecord *record,
 		return MP_CALL_FAILED;
 	if (!shape_fits(call))
 		return MP_CALL_FAILED;
-	if (!is_list(call->kind) && number > 1)
-		return fail(call, MP_PROBLEM_BODY, "more than one object");
 	if (!mp_record_decode(call->record_kind, call->wanted, element, record,
 						  &problem->fault))
 	{
@@ -403,21 +431,12 @@ finish_status(MpCall *call)
 	if (answer->outcome != MP_OUTCOME_OK)
 		return fail(call, MP_PROBLEM_HTTP, NULL);
 	length = mp_http_peek(call->request, &bytes);
-	if (!is_blank(bytes, length) && !check_envelope(call, bytes, length))
+	for (; length > 0 && memchr(" \t\r\n", *bytes, 4) != NULL; length--)
+		bytes++;
+	if (length > 0 && !check_envelope(call, bytes, length))
 		return MP_CALL_FAILED;
 	call->done = true;
 	return MP_CALL_DONE;
-}
-
-static bool
-is_blank(const char *bytes, size_t length)
-{
-	size_t		i = 0;
-
-	while (i < length && strchr(" \t\r\n", bytes[i]) != NULL &&
-		   bytes[i] != '\0')
-		i++;
-	return i == length;
 }
 
 static MpCallState
@@ -511,7 +530,6 @@ check_envelope(MpCall *call, const char *text, size_t length)
 	json_error_t error;
 	json_t	   *envelope = json_loadb(text, length, JSON_REJECT_DUPLICATES |
 									  JSON_DECODE_ANY, &error);
-	const json_t *status = json_object_get(envelope, "status");
 	bool		results = call->kind == MP_CALL_ME ||
 		gives_records(call->kind);
 	bool		fine = false;
@@ -520,52 +538,17 @@ check_envelope(MpCall *call, const char *text, size_t length)
 		fail(call, MP_PROBLEM_BODY, "it is not valid JSON");
 	else if (results && !json_is_object(envelope))
 		fail(call, MP_PROBLEM_BODY, "it is not an object");
-	else if ((json_is_string(status) &&
-			  strcmp(json_string_value(status), "error") == 0) ||
-			 is_something(json_object_get(envelope, "error")))
+	else if (mp_envelope_is_error(envelope))
 	{
-		keep_message(call, envelope);
+		mp_envelope_message(envelope, call->message, sizeof(call->message));
 		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
 	}
-	else if (is_list(call->kind) && says_more(envelope))
+	else if (is_list(call->kind) && mp_envelope_has_more(envelope))
 		fail(call, MP_PROBLEM_PAGES, NULL);
 	else
 		fine = true;
 	json_decref(envelope);
 	return fine;
-}
-
-/* The names that paged APIs give to the way to the rest. */
-static bool
-says_more(const json_t *envelope)
-{
-	static const char *const names[] = {
-		"next", "next_page", "nextPage", "next_url", "nextUrl", "next_cursor",
-		"nextCursor", "next_page_token", "nextPageToken", "cursor", "page",
-		"paging", "pagination", "has_more", "hasMore", "has_next", "hasNext",
-	};
-	static const char *const links[] = {"links", "_links"};
-	size_t		i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (is_something(json_object_get(envelope, names[i])))
-			return true;
-	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
-		if (is_something(json_object_get(json_object_get(envelope, links[i]),
-										 "next")))
-			return true;
-	return false;
-}
-
-/* Neither absent nor null, false, "" nor zero. */
-static bool
-is_something(const json_t *value)
-{
-	if (json_is_string(value))
-		return json_string_length(value) > 0;
-	if (json_is_number(value))
-		return json_number_value(value) != 0;
-	return value != NULL && !json_is_null(value) && !json_is_false(value);
 }
 
 static MpCallState
@@ -594,56 +577,6 @@ read_message(MpCall *call)
 	size_t		length = mp_http_peek(call->request, &bytes);
 	json_t	   *body = json_loadb(bytes, length, 0, NULL);
 
-	keep_message(call, body);
+	mp_envelope_message(body, call->message, sizeof(call->message));
 	json_decref(body);
-}
-
-static void
-keep_message(MpCall *call, const json_t *envelope)
-{
-	static const char *const names[] = {"error", "message", "detail"};
-	const char *text = NULL;
-	size_t		length;
-	size_t		i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]) && text == NULL; i++)
-	{
-		const json_t *value = json_object_get(envelope, names[i]);
-
-		if (json_is_object(value))
-			value = json_object_get(value, "message");
-		text = json_string_value(value);
-	}
-	if (text == NULL)
-		return;
-	length = strlen(text);
-	if (length >= sizeof(call->message))
-		length = sizeof(call->message) - 1;
-	/* do not cut a character in two */
-	while (length > 0 && text[length] != '\0' &&
-		   ((unsigned char) text[length] & 0xC0) == 0x80)
-		length--;
-	memcpy(call->message, text, length);
-	call->message[length] = '\0';
-	blank_controls(call->message);
-}
-
-/*
- * C0, DEL and C1, the last being two bytes of UTF-8: a terminal that a message
- * is shown on would obey them.
- */
-static void
-blank_controls(char *text)
-{
-	for (; *text != '\0'; text++)
-	{
-		unsigned char byte = (unsigned char) *text;
-		unsigned char next = (unsigned char) text[1];
-		bool		c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
-
-		if (c1)
-			*text++ = ' ';
-		if (c1 || byte < 0x20 || byte == 0x7f)
-			*text = ' ';
-	}
 }

@@ -599,6 +599,15 @@ subtest 'an answer to a write' => sub {
 	}
 	check_error($create, answer_of('{"status":"error","error":"no good"}'),
 		'HV004', 1, name => 'status error with 200', detail => qr/no good/);
+	# What comes after the account counts as well.
+	my $made = '{"id":9,"username":"ci","token":"new-token-1"}';
+	check_error($create, answer_of($_->[0]), 'HV004', 1, name => $_->[1],
+		detail => $_->[2])
+	  foreach [ "{\"results\":$made} x", 'more', qr/after its end/ ],
+	  [ "{\"results\":$made", 'less', qr/end after/ ],
+	  [ "[$made,$made]", 'two accounts', qr/more than one/ ],
+	  [ "{\"results\":$made,\"status\":\"error\",\"error\":\"too late\"}",
+		'status error at the end', qr/too late/ ];
 };
 
 # ---- secrets ----
@@ -627,7 +636,7 @@ subtest 'secrets that the other side repeats' => sub {
 			after => $true,
 			body => { id => 'x', username => 'ci', token => 'new-token-1' }
 		},
-		'08006',
+		'HV004',
 		1);
 	check_error($list,
 		answer_of('[{"id":"x","token":"new-token-1","secret":"new-token-1"}]'),
