@@ -206,7 +206,10 @@ sub sqlstate
 		nothing => $read ? 'HV004' : '');
 
 	# an account without its secret is no success
-	return '08006' if $kind eq 'create' && may_be_done($fault);
+	if ($kind eq 'create' && may_be_done($fault))
+	{
+		return $fault->{ends} =~ /^(no JSON|nothing)$/ ? 'HV004' : '08006';
+	}
 	return $of_end{ $fault->{ends} } if $fault->{ends} ne 'status';
 	if ($fault->{status} == 404)
 	{
