@@ -88,6 +88,7 @@ typedef struct MpHttpTransfer
 	bool		resume;			/* to be resumed by the next run */
 	int			status;			/* once its headers are complete */
 	size_t		header_bytes;
+	int			encodings;		/* of the body; more than 1: refused */
 	size_t		body_bytes;		/* kept, decompressed */
 	MpOutcome	fault;			/* noted by a callback; PENDING: none */
 	int64_t		counted_bytes;	/* already in the tallies */
