@@ -522,7 +522,8 @@ decode_project(MpCall *call, const json_t *project, MpRecord *record)
 /*
  * What stands around the results: an object that does not say "error", and,
  * for a list, nothing about further pages: part of a list is never passed off
- * as the list.  A call without results may be answered by any JSON.
+ * as the list.  A call without results may be answered by any JSON.  Out of
+ * memory, jansson may have no words.
  */
 static bool
 check_envelope(MpCall *call, const char *text, size_t length)
@@ -535,7 +536,8 @@ check_envelope(MpCall *call, const char *text, size_t length)
 	bool		fine = false;
 
 	if (envelope == NULL)
-		fail(call, MP_PROBLEM_BODY, "it is not valid JSON");
+		fail(call, error.text[0] == '\0' ? MP_PROBLEM_NO_MEMORY :
+			 MP_PROBLEM_BODY, "it is not valid JSON");
 	else if (results && !json_is_object(envelope))
 		fail(call, MP_PROBLEM_BODY, "it is not an object");
 	else if (mp_envelope_is_error(envelope))

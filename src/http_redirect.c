@@ -153,8 +153,9 @@ at_origin(const char *base_url, CURLU *url)
 	char	   *target = NULL;
 	size_t		size;
 
-	curl_url_get(url, CURLUPART_QUERY, &query, 0);
-	if (curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK)
+	if (curl_url_get(url, CURLUPART_QUERY, &query, 0)
+		!= CURLUE_OUT_OF_MEMORY &&
+		curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK)
 	{
 		size = (size_t) origin + strlen(path) + 2;
 		if (query != NULL)

@@ -252,9 +252,10 @@ make_authorization(const char *username, const char *secret)
 	char	   *pair = malloc(length + 1);
 	char	   *header = malloc(sizeof(scheme) + (length + 2) / 3 * 4);
 
+	if (pair != NULL)
+		snprintf(pair, length + 1, "%s:%s", username, secret);
 	if (pair != NULL && header != NULL)
 	{
-		snprintf(pair, length + 1, "%s:%s", username, secret);
 		memcpy(header, scheme, sizeof(scheme) - 1);
 		encode_base64(header + sizeof(scheme) - 1,
 					  (const unsigned char *) pair, length);
