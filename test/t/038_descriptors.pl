@@ -1,0 +1,62 @@
+# A session that may open no more files: it says so, and works on when it may
+# again.
+
+use strict;
+use warnings;
+
+use MixpanelTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'needs prlimit'
+  if system('prlimit --pid $$ --nofile >/dev/null 2>&1') != 0;
+
+my $test = MixpanelTest->new('descriptors', accounts => 3, projects => 2);
+my $list = 'SELECT count(*) FROM mp.service_accounts';
+my $create = q(INSERT INTO mp.service_accounts (username) VALUES ('new') )
+  . 'RETURNING length(secret)';
+
+# The soft limit alone: the hard one could not be raised again.
+sub allow
+{
+	my ($limit) = @_;
+
+	system_or_bail('prlimit', '--pid', $test->session->pid,
+		"--nofile=$limit:");
+	return;
+}
+
+my ($before) = map { /^Max open files\s+(\d+)/ ? $1 : () }
+  split /\n/, slurp_file('/proc/' . $test->session->pid . '/limits');
+
+# All that a statement reads of the catalogs is in memory from then on.
+sub warm_up
+{
+	$test->rows("EXPLAIN $_") foreach $list, $create;
+	return;
+}
+
+# The first request wants the pool.
+warm_up();
+allow(0);
+MixpanelTest::error_is($test->run($list), '53000', 'no pool',
+	message => qr/^could not set up connections to Mixpanel: /);
+MixpanelTest::error_is($test->run($create), '53000', 'nor for a create');
+is(scalar $test->simulator->requests, 0, 'no request');
+allow($before);
+is($test->rows($list), '3', 'works on');
+
+# Then each connection wants a socket.
+$test->fresh;
+warm_up();
+$test->rows("SELECT count(*) FROM mixpanel_sa_fdw_check('mixpanel')");
+$test->options(max_retries => 0);
+warm_up();
+allow(0);
+MixpanelTest::error_is($test->run($create), '08001', 'no socket');
+allow($before);
+is($test->rows($create), '32', 'works on');
+is(scalar(@{ $test->simulator->state->{accounts} }), 4, 'one was created');
+
+$test->stop;
+done_testing();
