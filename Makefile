@@ -43,6 +43,7 @@ OBJS = \
 	src/json_cursor.o \
 	src/json_stream.o \
 	src/json_string.o \
+	src/mask.o \
 	src/modify.o \
 	src/modify_row.o \
 	src/option.o \

@@ -4,18 +4,18 @@
  *		What went wrong with a call of the API -> SQLSTATE and words.
  *
  * Every message names the method and the path.  None holds a secret: what the
- * API or the network says is searched for the mapping's secret first, plain
- * and as the Authorization header has it.
+ * API or the network says is searched for the mapping's secret first; see
+ * mask.h.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "common/base64.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
 #include "error.h"
+#include "mask.h"
 
 #define AUTHORIZATION "Authorization:"
 
@@ -37,8 +37,6 @@ static void describe_body(const MpCall *call, const MpSettings *settings,
 						  MpError *error);
 static char *api_words(const MpCall *call, const MpSettings *settings);
 static char *foreign_words(const char *text, const MpSettings *settings);
-static void blot_out_login(char *words, const MpSettings *settings);
-static void blot_out(char *words, const char *secret);
 static char *tries(const MpAnswer *answer);
 
 void
@@ -304,7 +302,7 @@ describe_body(const MpCall *call, const MpSettings *settings, MpError *error)
 							 problem->fault.id);
 		if (problem->fault.field[0] != '\0')
 			appendStringInfo(&detail, ", field \"%s\"",
-							 foreign_words(problem->fault.field, NULL));
+							 foreign_words(problem->fault.field, settings));
 		appendStringInfo(&detail, ": %s.", problem->reason);
 	}
 	error->detail = detail.data;
@@ -343,7 +341,7 @@ mp_error_text(const char *text)
 static char *
 foreign_words(const char *text, const MpSettings *settings)
 {
-	char	   *words = mp_error_text(text);
+	char	   *words = pstrdup(text);
 	char	   *header = strcasestr(words, AUTHORIZATION);
 
 	if (header != NULL)
@@ -351,50 +349,19 @@ foreign_words(const char *text, const MpSettings *settings)
 		header += strlen(AUTHORIZATION);
 		strlcpy(header, " ***", strlen(header) + 1);
 	}
-	if (settings != NULL && settings->secret != NULL)
+	if (settings->username != NULL && settings->secret != NULL)
 	{
-		blot_out(words, settings->secret);
-		if (settings->username != NULL)
-			blot_out_login(words, settings);
+		Size		size = strlen(settings->username) +
+			strlen(settings->secret) + 2;
+		char	   *login = palloc(size);
+
+		snprintf(login, size, "%s:%s", settings->username, settings->secret);
+		mp_mask_login(words, login);
+		explicit_bzero(login, size);
+		pfree(login);
 	}
-	return words;
-}
-
-/* The name and the secret in base64, as they stand in the header. */
-static void
-blot_out_login(char *words, const MpSettings *settings)
-{
-	char	   *login = psprintf("%s:%s", settings->username,
-								 settings->secret);
-	int			length = (int) strlen(login);
-	int			size = pg_b64_enc_len(length) + 1;
-	char	   *encoded = palloc0((Size) size);
-	int			used = pg_b64_encode((const void *) login, length, encoded,
-									 size - 1);
-
-	/* without the padding, which may be left out */
-	while (used > 0 && encoded[used - 1] == '=')
-		encoded[--used] = '\0';
-	if (used > 0)
-		blot_out(words, encoded);
-	explicit_bzero(login, (size_t) length);
-	explicit_bzero(encoded, (size_t) size);
-	pfree(login);
-	pfree(encoded);
-}
-
-/* Each occurrence of secret becomes one asterisk. */
-static void
-blot_out(char *words, const char *secret)
-{
-	size_t		length = strlen(secret);
-	char	   *found = words;
-
-	while (length > 0 && (found = strstr(found, secret)) != NULL)
-	{
-		*found++ = '*';
-		memmove(found, found + length - 1, strlen(found + length - 1) + 1);
-	}
+	/* the secret is in UTF-8 too */
+	return mp_error_text(words);
 }
 
 /* " after 4 tries", or nothing after one. */

@@ -150,6 +150,7 @@ struct MpRequest
 	MpMethod	method;
 	char	   *base_url;
 	char	   *url;
+	char	   *login;			/* "username:secret"; wiped */
 	char	   *authorization;	/* the whole header; wiped */
 	char	   *body;			/* wiped */
 	size_t		body_length;

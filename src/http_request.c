@@ -16,7 +16,8 @@
 
 static bool copy_spec(MpRequest *request, const MpRequestSpec *spec);
 static bool copy_optional(char **copy, const char *text);
-static char *make_authorization(const char *username, const char *secret);
+static bool make_login(MpRequest *request, const MpSettings *settings);
+static char *make_authorization(const char *login);
 static void encode_base64(char *out, const unsigned char *in, size_t length);
 static bool has_body(const MpRequest *request);
 
@@ -58,6 +59,7 @@ mp_http_free(MpRequest *request)
 		return;
 	mp_http_leave(request);
 	mp_http_buffer_clear(&request->unread);
+	mp_http_wipe_string(request->login);
 	mp_http_wipe_string(request->authorization);
 	mp_http_wipe_string(request->proxy);
 	if (request->body != NULL)
@@ -221,8 +223,9 @@ copy_spec(MpRequest *request, const MpRequestSpec *spec)
 		request->authorization_header.next = request->http->body_headers;
 	if (settings->username == NULL || settings->secret == NULL)
 		return true;
-	request->authorization = make_authorization(settings->username,
-												settings->secret);
+	if (!make_login(request, settings))
+		return false;
+	request->authorization = make_authorization(request->login);
 	request->authorization_header.data = request->authorization;
 	return request->authorization != NULL;
 }
@@ -240,32 +243,37 @@ copy_optional(char **copy, const char *text)
 	return text == NULL || *copy != NULL;
 }
 
+/* Kept beside the header to be looked for in what the other side says. */
+static bool
+make_login(MpRequest *request, const MpSettings *settings)
+{
+	size_t		size = strlen(settings->username) +
+		strlen(settings->secret) + 2;
+
+	request->login = malloc(size);
+	if (request->login == NULL)
+		return false;
+	snprintf(request->login, size, "%s:%s", settings->username,
+			 settings->secret);
+	return true;
+}
+
 /*
  * The header of HTTP's Basic authentication (RFC 7617).  Made here rather than
  * by libcurl, whose copies of the password would not be wiped.
  */
 static char *
-make_authorization(const char *username, const char *secret)
+make_authorization(const char *login)
 {
 	static const char scheme[] = "Authorization: Basic ";
-	size_t		length = strlen(username) + 1 + strlen(secret);
-	char	   *pair = malloc(length + 1);
+	size_t		length = strlen(login);
 	char	   *header = malloc(sizeof(scheme) + (length + 2) / 3 * 4);
 
-	if (pair != NULL)
-		snprintf(pair, length + 1, "%s:%s", username, secret);
-	if (pair != NULL && header != NULL)
-	{
-		memcpy(header, scheme, sizeof(scheme) - 1);
-		encode_base64(header + sizeof(scheme) - 1,
-					  (const unsigned char *) pair, length);
-	}
-	else
-	{
-		free(header);
-		header = NULL;
-	}
-	mp_http_wipe_string(pair);
+	if (header == NULL)
+		return NULL;
+	memcpy(header, scheme, sizeof(scheme) - 1);
+	encode_base64(header + sizeof(scheme) - 1, (const unsigned char *) login,
+				  length);
 	return header;
 }
 

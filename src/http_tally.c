@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "http_internal.h"
+#include "mask.h"
 
 static bool rename_server(MpHttpServer *server, const char *name);
 static void drop_reports(MpHttp *http);
@@ -206,6 +207,9 @@ mp_http_tally_report(MpRequest *request)
 	}
 	memcpy(strings, request->server->name, name_size);
 	memcpy(strings + name_size, path_of(request), path_size);
+	/* a redirect may lead to a path that repeats the credentials */
+	if (request->hops > 0 && request->login != NULL)
+		mp_mask_login(strings + name_size, request->login);
 
 	if (http->report_count == MP_HTTP_REPORTS)
 	{

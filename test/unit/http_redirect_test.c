@@ -79,6 +79,24 @@ test_followed(void)
 	client_end();
 }
 
+/* A redirect may repeat what was sent: robo and s3cr3t. */
+static void
+test_echo(void)
+{
+	MpReport	report;
+
+	client_begin();
+	mp_http_keep_reports(http, true);
+	redirect(0, "301 Moved",
+			 "/api/y/s3cr3t?a=cm9ib3Q6czNjcjN0&b=%733cr3t&c=czNjcjN0");
+	is_int(client_do(MP_METHOD_GET, "/x"), MP_OUTCOME_OK, "redirected");
+	check_request(1, "GET /api/y/s3cr3t?a=cm9ib3Q6czNjcjN0&b=%733cr3t&c=cz");
+	ok(mp_http_next_report(http, &report) &&
+	   mp_http_next_report(http, &report), "the second report");
+	is_str(report.path, "/y/*?a=*&b=*&c=*", "does not");
+	client_end();
+}
+
 /* A retry begins where the request began. */
 static void
 test_retry(void)
@@ -204,6 +222,7 @@ int
 main(void)
 {
 	test_followed();
+	test_echo();
 	test_retry();
 	test_loop();
 	test_refused();
