@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <jansson.h>
 
 #include "api_call.h"
 #include "api_envelope.h"
+#include "api_json.h"
 #include "json_stream.h"
 
 #define MESSAGE_SIZE 512
@@ -110,11 +110,17 @@ mp_call_start(MpHttp *http, const MpSettings *settings,
 void
 mp_call_free(MpCall *call)
 {
+	MpBuffer	words;
+
 	if (call == NULL)
 		return;
+	/* the API may have repeated what it was sent */
+	words.data = call->message;
+	words.length = sizeof(call->message);
+	mp_buffer_wipe(&words);
 	mp_http_free(call->request);
 	mp_json_stream_free(call->stream);
-	json_decref(call->me);
+	mp_api_json_free(call->me);
 	free(call);
 }
 
@@ -480,7 +486,7 @@ load_me(MpCall *call)
 
 	if (!check_envelope(call, bytes, length))
 		return false;
-	call->me = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, NULL);
+	call->me = mp_api_json_load(bytes, length, JSON_REJECT_DUPLICATES);
 	results = json_object_get(call->me, "results");
 	call->projects = json_object_get(results != NULL ? results : call->me,
 									 "projects");
@@ -528,9 +534,9 @@ decode_project(MpCall *call, const json_t *project, MpRecord *record)
 static bool
 check_envelope(MpCall *call, const char *text, size_t length)
 {
-	json_error_t error;
-	json_t	   *envelope = json_loadb(text, length, JSON_REJECT_DUPLICATES |
-									  JSON_DECODE_ANY, &error);
+	json_t	   *envelope = mp_api_json_load(text, length,
+											JSON_REJECT_DUPLICATES |
+											JSON_DECODE_ANY);
 	bool		results = call->kind == MP_CALL_ME ||
 		gives_records(call->kind);
 	bool		fine = false;
@@ -549,7 +555,7 @@ check_envelope(MpCall *call, const char *text, size_t length)
 		fail(call, MP_PROBLEM_PAGES, NULL);
 	else
 		fine = true;
-	json_decref(envelope);
+	mp_api_json_free(envelope);
 	return fine;
 }
 
@@ -577,8 +583,8 @@ read_message(MpCall *call)
 {
 	const char *bytes;
 	size_t		length = mp_http_peek(call->request, &bytes);
-	json_t	   *body = json_loadb(bytes, length, 0, NULL);
+	json_t	   *body = mp_api_json_load(bytes, length, 0);
 
 	mp_envelope_message(body, call->message, sizeof(call->message));
-	json_decref(body);
+	mp_api_json_free(body);
 }

@@ -37,6 +37,7 @@ typedef struct Check
 	ReturnSetInfo *result;
 	MpSettings *settings;
 	MpCall	   *call;			/* of the item under way */
+	MpRecord	record;			/* of its answer */
 	MemoryContextCallback callback;
 	int64		account;		/* any one, to try its memberships; 0: none */
 	int64		project;
@@ -47,7 +48,7 @@ typedef struct Check
 } Check;
 
 static void check_server(const ForeignServer *server);
-static void free_call(void *arg);
+static void free_answer(void *arg);
 static void add_row(Check *check, const char *item, bool ok,
 					const char *detail);
 static bool check_options(Check *check, Oid server);
@@ -73,14 +74,13 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	check = palloc0(sizeof(Check));
 	check->result = (ReturnSetInfo *) fcinfo->resultinfo;
-	check->callback.func = free_call;
+	check->callback.func = free_answer;
 	check->callback.arg = check;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext,
 									   &check->callback);
 	if (check_options(check, server->serverid))
 		check_calls(check);
-	mp_call_free(check->call);
-	check->call = NULL;
+	free_answer(check);
 	return (Datum) 0;
 }
 
@@ -104,10 +104,11 @@ check_server(const ForeignServer *server)
 
 /* Runs when the context goes, on ERROR as well: must not throw. */
 static void
-free_call(void *arg)
+free_answer(void *arg)
 {
 	Check	   *check = arg;
 
+	mp_record_release(&check->record);
 	mp_call_free(check->call);
 	check->call = NULL;
 }
@@ -270,14 +271,13 @@ check_route(Check *check, const char *item, MpCall *call, int64 parent)
 static bool
 run_call(Check *check, MpCall *call, int64 *first, int64 *count)
 {
-	MpRecord	record;
+	MpRecord   *record = &check->record;
 	MpCallState state;
 
 	mp_call_free(check->call);
 	check->call = mp_session_started(call);
 	*first = *count = 0;
-	mp_record_init(&record);
-	while ((state = mp_call_next(check->call, &record)) == MP_CALL_WAIT ||
+	while ((state = mp_call_next(check->call, record)) == MP_CALL_WAIT ||
 		   state == MP_CALL_RECORD)
 	{
 		MpField		key = mp_call_kind(call) == MP_CALL_ME ?
@@ -286,11 +286,10 @@ run_call(Check *check, MpCall *call, int64 *first, int64 *count)
 		if (state == MP_CALL_WAIT)
 			mp_session_wait(check->call);
 		else if ((*count)++ == 0)
-			*first = record.values[key].as.integer;
+			*first = record->values[key].as.integer;
 		if (state == MP_CALL_RECORD)
-			note_role(check, &record);
+			note_role(check, record);
 	}
-	mp_record_release(&record);
 	return state == MP_CALL_DONE;
 }
 

@@ -113,8 +113,8 @@ static const Spelling spellings[] = {
 	SPELLING("userId", MP_FIELD_USER_ID, IN_ACCOUNTS),
 	SPELLING("organizationId", MP_FIELD_ORGANIZATION_ID, IN_ACCOUNTS),
 	SPELLING("organization_id", MP_FIELD_ORGANIZATION_ID, IN_ACCOUNTS),
-	SPELLING("token", MP_FIELD_SECRET, IN_ACCOUNT),
-	SPELLING("secret", MP_FIELD_SECRET, IN_ACCOUNT),
+	SPELLING("token", MP_FIELD_SECRET, IN_ACCOUNT | IN_MEMBERSHIPS),
+	SPELLING("secret", MP_FIELD_SECRET, IN_ACCOUNT | IN_MEMBERSHIPS),
 	SPELLING("projectId", MP_FIELD_PROJECT_ID, IN_ACCOUNT_PROJECT),
 	SPELLING("project_id", MP_FIELD_PROJECT_ID, IN_ACCOUNT_PROJECT),
 	SPELLING("id", MP_FIELD_PROJECT_ID, IN_ACCOUNT_PROJECT),
@@ -140,6 +140,7 @@ static bool is_spelled(const Spelling *spelling, MpRecordKind kind,
 					   const MpJsonString *name);
 static void consider(Reading *reading, const Spelling *spelling,
 					 const MpJsonValue *value);
+static void note_secret(MpRecord *record, const MpJsonValue *value);
 
 static MpField key_field(MpRecordKind kind);
 static bool convert_key(Reading *reading);
@@ -234,6 +235,7 @@ prepare(Reading *reading, const char *element, size_t length)
 	MpRecord   *record = reading->record;
 
 	memset(record->values, 0, sizeof(record->values));
+	memset(record->secrets, 0, sizeof(record->secrets));
 	record->raw.data = element;
 	record->raw.length = length;
 	mp_buffer_wipe(&record->buffer);
@@ -321,12 +323,26 @@ consider(Reading *reading, const Spelling *spelling, const MpJsonValue *value)
 	Candidate  *candidate = &reading->candidates[spelling->field];
 	uint32_t	bit = MP_FIELD_BIT(spelling->field);
 
+	if (spelling->field == MP_FIELD_SECRET)
+		note_secret(reading->record, value);
 	if ((reading->seen & bit) == 0 || spelling < candidate->spelling)
 	{
 		candidate->spelling = spelling;
 		candidate->value = *value;
 		reading->seen |= bit;
 	}
+}
+
+/* A name that comes twice is an error, so there is a place for each. */
+static void
+note_secret(MpRecord *record, const MpJsonValue *value)
+{
+	MpText	   *place = &record->secrets[record->secrets[0].length > 0];
+
+	if (value->kind != MP_JSON_STRING)
+		return;
+	place->data = value->text.data;
+	place->length = value->text.length;
 }
 
 static MpField

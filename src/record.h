@@ -83,6 +83,7 @@ typedef struct MpValue
 } MpValue;
 
 #define MP_RECORD_GUESSES	24
+#define MP_RECORD_SECRETS	2	/* spellings of MP_FIELD_SECRET */
 
 /*
  * A decoded element.  Texts lie in the element's bytes or in the record's own
@@ -92,6 +93,9 @@ typedef struct MpRecord
 {
 	MpValue		values[MP_FIELD_COUNT];
 	MpText		raw;			/* the element as it came; may hold a secret */
+	MpText		secrets[MP_RECORD_SECRETS]; /* what lies in raw between the
+											 * quotes of a secret; length 0:
+											 * nothing */
 
 	/* decode's own */
 	MpBuffer	buffer;			/* unescaped texts */

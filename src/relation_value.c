@@ -28,7 +28,8 @@ typedef struct Place
 static void tell_place(void *arg);
 static Datum read_value(MpAttribute *attribute, const MpRecord *record);
 static Datum read_text(MpAttribute *attribute, const MpValue *value);
-static Datum read_attrs(MpAttribute *attribute, const MpText *raw);
+static Datum read_secret(MpAttribute *attribute, const MpText *text);
+static Datum read_attrs(MpAttribute *attribute, const MpRecord *record);
 static Datum read_form(MpAttribute *attribute, char *text);
 static char *to_server(const MpText *text);
 static Datum parse_document(const char *text);
@@ -110,7 +111,7 @@ read_value(MpAttribute *attribute, const MpRecord *record)
 		case MP_VALUE_TEXT:
 			return read_text(attribute, value);
 		case MP_VALUE_JSON:
-			return read_attrs(attribute, &record->raw);
+			return read_attrs(attribute, record);
 	}
 	return read_form(attribute, text);
 }
@@ -123,20 +124,64 @@ read_text(MpAttribute *attribute, const MpValue *value)
 	if (attribute->direct && GetDatabaseEncoding() == PG_UTF8)
 		return PointerGetDatum(cstring_to_text_with_len(text->data,
 														(int) text->length));
+	if (attribute->column->field == MP_FIELD_SECRET)
+		return read_secret(attribute, text);
 	return read_form(attribute, to_server(text));
+}
+
+/* A type that does not take it would quote it in its error. */
+static Datum
+read_secret(MpAttribute *attribute, const MpText *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum datum = (Datum) 0;
+
+	PG_TRY();
+	{
+		char	   *form = to_server(text);
+
+		datum = read_form(attribute, form);
+		explicit_bzero(form, strlen(form));
+	}
+	PG_CATCH();
+	{
+		int			code;
+
+		MemoryContextSwitchTo(context);
+		code = CopyErrorData()->sqlerrcode;
+		if (code == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg("the secret of the new service account is no value of column \"%s\", whose type is %s",
+						attribute->name,
+						format_type_with_typemod(attribute->type,
+												 attribute->typmod)),
+				 errhint("Give the column the type text.")));
+	}
+	PG_END_TRY();
+	return datum;
 }
 
 /*
  * The whole object.  A create's answer holds the secret under one of two
- * names; neither may be seen in a column that any SELECT might keep.
+ * names; neither may be seen in a column that any SELECT might keep.  Their
+ * values are crossed out before anything is copied, or quoted in an error.
  */
 static Datum
-read_attrs(MpAttribute *attribute, const MpText *raw)
+read_attrs(MpAttribute *attribute, const MpRecord *record)
 {
-	char	   *text = to_server(raw);
-	Datum		document = parse_document(text);
+	char	   *text = pnstrdup(record->raw.data, record->raw.length);
+	Datum		document;
 
-	explicit_bzero(text, strlen(text));
+	for (int i = 0; i < MP_RECORD_SECRETS; i++)
+		if (record->secrets[i].length > 0)
+			memset(text + (record->secrets[i].data - record->raw.data), '*',
+				   record->secrets[i].length);
+	document = parse_document(pg_any_to_server(text,
+											   (int) record->raw.length,
+											   PG_UTF8));
 	document = without_key(document, "token");
 	document = without_key(document, "secret");
 	if (attribute->direct)
@@ -178,17 +223,13 @@ parse_document(const char *text)
 static Datum
 without_key(Datum document, const char *key)
 {
-	Jsonb	   *whole = DatumGetJsonbP(document);
 	JsonbValue	found;
-	Datum		rest;
 
-	if (getKeyJsonValueFromContainer(&whole->root, key, (int) strlen(key),
-									 &found) == NULL)
+	if (getKeyJsonValueFromContainer(&DatumGetJsonbP(document)->root, key,
+									 (int) strlen(key), &found) == NULL)
 		return document;
-	rest = DirectFunctionCall2(jsonb_delete, document,
+	return DirectFunctionCall2(jsonb_delete, document,
 							   CStringGetTextDatum(key));
-	explicit_bzero(whole, VARSIZE(whole));
-	return rest;
 }
 
 static Datum

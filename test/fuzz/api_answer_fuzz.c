@@ -8,7 +8,7 @@
  * The first six bytes of an input are the call, the wanted fields, the status
  * and how the body arrives; the rest is the body.
  *
- * Sources: api.c api_call.c api_envelope.c record.c rfc3339.c
+ * Sources: api.c api_call.c api_envelope.c api_json.c record.c rfc3339.c
  * Sources: json_stream.c json_cursor.c json_string.c canned_http.c
  * Libraries: jansson
  * Dictionary: json
