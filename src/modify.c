@@ -47,6 +47,8 @@ static MpModify *begin_modify(ModifyTableState *mtstate,
 static void require_secret(const MpModify *modify);
 static void refuse_on_conflict(OnConflictAction action);
 static MpModify *begin_row(ResultRelInfo *rinfo);
+static void check_view_options(ResultRelInfo *rinfo, TupleTableSlot *slot,
+							   EState *estate);
 static int64 junk_id(const MpModify *modify, TupleTableSlot *planSlot,
 					 AttrNumber junk, MpField field);
 static void check_own_account(const MpModify *modify, int64 account);
@@ -144,8 +146,7 @@ mixpanelBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 }
 
 TupleTableSlot *
-mixpanelExecForeignInsert(EState *estate pg_attribute_unused(),
-						  ResultRelInfo *rinfo,
+mixpanelExecForeignInsert(EState *estate, ResultRelInfo *rinfo,
 						  TupleTableSlot *slot,
 						  TupleTableSlot *planSlot pg_attribute_unused())
 {
@@ -154,7 +155,10 @@ mixpanelExecForeignInsert(EState *estate pg_attribute_unused(),
 
 	mp_modify_check_row(modify, slot);
 	if (modify->table->relation->kind == MP_RELATION_ACCOUNTS)
+	{
 		mp_modify_insert_account(modify, slot);
+		check_view_options(rinfo, slot, estate);
+	}
 	else
 		mp_modify_insert_membership(modify, slot);
 	MemoryContextSwitchTo(old);
@@ -399,6 +403,38 @@ begin_row(ResultRelInfo *rinfo)
 	if (modify->target < 0)
 		modify->target = mp_changeset_target_index(modify->settings);
 	return modify;
+}
+
+/*
+ * A view's WITH CHECK OPTION is checked by the executor after this row is
+ * made, and its error's detail would have the row with the new secret.  So the
+ * error is raised here, without.
+ */
+static void
+check_view_options(ResultRelInfo *rinfo, TupleTableSlot *slot,
+				   EState *estate)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	if (rinfo->ri_WithCheckOptions == NIL)
+		return;
+	slot->tts_tableOid = RelationGetRelid(rinfo->ri_RelationDesc);
+	PG_TRY();
+	{
+		ExecWithCheckOptions(WCO_VIEW_CHECK, rinfo, slot, estate);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		if (error->sqlerrcode == ERRCODE_WITH_CHECK_OPTION_VIOLATION)
+			error->detail = NULL;
+		ReThrowError(error);
+	}
+	PG_END_TRY();
 }
 
 static int64

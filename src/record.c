@@ -325,6 +325,10 @@ consider(Reading *reading, const Spelling *spelling, const MpJsonValue *value)
 
 	if (spelling->field == MP_FIELD_SECRET)
 		note_secret(reading->record, value);
+	/* a membership has none that could be read */
+	if (spelling->field == MP_FIELD_SECRET &&
+		reading->kind != MP_RECORD_ACCOUNT)
+		return;
 	if ((reading->seen & bit) == 0 || spelling < candidate->spelling)
 	{
 		candidate->spelling = spelling;

@@ -158,7 +158,7 @@ read_secret(MpAttribute *attribute, const MpText *text)
 						attribute->name,
 						format_type_with_typemod(attribute->type,
 												 attribute->typmod)),
-				 errhint("Give the column the type text.")));
+				 errhint("The type text takes every secret that the database's encoding can hold.")));
 	}
 	PG_END_TRY();
 	return datum;

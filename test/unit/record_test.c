@@ -206,6 +206,43 @@ test_good(void)
 	}
 }
 
+/* Where secrets stand in the element, whatever kind it is and is wanted. */
+static void
+test_secrets(void)
+{
+	static const struct
+	{
+		MpRecordKind kind;
+		const char *element;
+		const char *first;
+		const char *second;
+	}			cases[] = {
+		{ACCOUNT, "{\"id\":1}", "", ""},
+		{ACCOUNT, "{\"id\":1,\"token\":\"abc\"}", "abc", ""},
+		{ACCOUNT, "{\"s\\u0065cret\":\"a\\\"c\",\"id\":1}", "a\\\"c", ""},
+		{ACCOUNT, "{\"token\":\"\",\"secret\":\"b\",\"id\":1}", "b", ""},
+		{ACCOUNT, "{\"token\":\"a\",\"secret\":\"b\",\"id\":1}", "a", "b"},
+		{ACCOUNT_PROJECT, "{\"id\":5,\"secret\":\"s\"}", "s", ""},
+		{PROJECT_ACCOUNT, "{\"id\":8,\"token\":\"s\"}", "s", ""},
+		{PROJECT_ACCOUNT, "{\"id\":8,\"token\":5}", "", ""},
+		{ACCOUNT, "{\"id\":1,\"x\":{\"token\":\"abc\"}}", "", ""},
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+	{
+		const MpText *secrets = record.secrets;
+
+		ok(decode(cases[i].kind, cases[i].element) &&
+		   secrets[0].length == strlen(cases[i].first) &&
+		   memcmp(cases[i].first, secrets[0].data != NULL ?
+				  secrets[0].data : "", secrets[0].length) == 0 &&
+		   secrets[1].length == strlen(cases[i].second) &&
+		   memcmp(cases[i].second, secrets[1].data != NULL ?
+				  secrets[1].data : "", secrets[1].length) == 0,
+		   "secrets of %s", cases[i].element);
+	}
+}
+
 typedef struct Bad
 {
 	MpRecordKind kind;
@@ -550,6 +587,7 @@ main(void)
 {
 	mp_record_init(&record);
 	test_good();
+	test_secrets();
 	test_bad();
 	test_wanted();
 	test_depth();
