@@ -486,7 +486,8 @@ load_me(MpCall *call)
 
 	if (!check_envelope(call, bytes, length))
 		return false;
-	call->me = mp_api_json_load(bytes, length, JSON_REJECT_DUPLICATES);
+	call->me = mp_api_json_load(bytes, length, JSON_REJECT_DUPLICATES,
+								NULL);
 	results = json_object_get(call->me, "results");
 	call->projects = json_object_get(results != NULL ? results : call->me,
 									 "projects");
@@ -528,22 +529,21 @@ decode_project(MpCall *call, const json_t *project, MpRecord *record)
 /*
  * What stands around the results: an object that does not say "error", and,
  * for a list, nothing about further pages: part of a list is never passed off
- * as the list.  A call without results may be answered by any JSON.  Out of
- * memory, jansson may have no words.
+ * as the list.  A call without results may be answered by any JSON.
  */
 static bool
 check_envelope(MpCall *call, const char *text, size_t length)
 {
+	bool		no_memory;
 	json_t	   *envelope = mp_api_json_load(text, length,
 											JSON_REJECT_DUPLICATES |
-											JSON_DECODE_ANY);
+											JSON_DECODE_ANY, &no_memory);
 	bool		results = call->kind == MP_CALL_ME ||
 		gives_records(call->kind);
 	bool		fine = false;
 
 	if (envelope == NULL)
-		fail(call, error.text[0] == '\0' ? MP_PROBLEM_NO_MEMORY :
-			 MP_PROBLEM_BODY, "it is not valid JSON");
+		fail(call, no_memory ? MP_PROBLEM_NO_MEMORY : MP_PROBLEM_BODY, "it is not valid JSON");
 	else if (results && !json_is_object(envelope))
 		fail(call, MP_PROBLEM_BODY, "it is not an object");
 	else if (mp_envelope_is_error(envelope))
@@ -583,7 +583,7 @@ read_message(MpCall *call)
 {
 	const char *bytes;
 	size_t		length = mp_http_peek(call->request, &bytes);
-	json_t	   *body = mp_api_json_load(bytes, length, 0);
+	json_t	   *body = mp_api_json_load(bytes, length, 0, NULL);
 
 	mp_envelope_message(body, call->message, sizeof(call->message));
 	mp_api_json_free(body);

@@ -38,14 +38,22 @@ static Memory put_in(void);
 static void put_back(Memory memory);
 static void *allocate(size_t size);
 static void wipe_and_free(void *block);
+static void wipe(void *bytes, size_t length);
 
+/* Out of memory, jansson may have no words; those it has may quote the
+ * text. */
 json_t *
-mp_api_json_load(const char *text, size_t length, size_t flags)
+mp_api_json_load(const char *text, size_t length, size_t flags,
+				 bool *no_memory)
 {
 	Memory		memory = put_in();
-	json_t	   *document = json_loadb(text, length, flags, NULL);
+	json_error_t error;
+	json_t	   *document = json_loadb(text, length, flags, &error);
 
 	put_back(memory);
+	if (no_memory != NULL)
+		*no_memory = document == NULL && error.text[0] == '\0';
+	wipe(&error, sizeof(error));
 	return document;
 }
 
@@ -96,10 +104,16 @@ wipe_and_free(void *block)
 	if (head == NULL)
 		return;
 	head--;
-#ifdef __APPLE__
-	(void) memset_s(block, head->size, 0, head->size);
-#else
-	explicit_bzero(block, head->size);
-#endif
+	wipe(block, head->size);
 	free(head);
+}
+
+static void
+wipe(void *bytes, size_t length)
+{
+#ifdef __APPLE__
+	(void) memset_s(bytes, length, 0, length);
+#else
+	explicit_bzero(bytes, length);
+#endif
 }

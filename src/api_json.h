@@ -10,14 +10,17 @@
 #ifndef MP_API_JSON_H
 #define MP_API_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <jansson.h>
 
 /*
- * As json_loadb(); NULL if it is no JSON or out of memory.  To be read only,
- * and to be freed by mp_api_json_free() alone, which takes NULL as well.
+ * As json_loadb(); NULL if it is no JSON, or if there was no memory to find
+ * out (*no_memory, unless that is NULL).  To be read only, and to be freed by
+ * mp_api_json_free() alone, which takes NULL as well.
  */
-extern json_t *mp_api_json_load(const char *text, size_t length, size_t flags);
+extern json_t *mp_api_json_load(const char *text, size_t length, size_t flags,
+								bool *no_memory);
 extern void mp_api_json_free(json_t *document);
 
 #endif							/* MP_API_JSON_H */
