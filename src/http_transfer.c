@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "http_internal.h"
 
@@ -25,6 +26,7 @@ static bool is_multiplexed(const MpRequest *request);
 static bool set_options(MpRequest *request);
 static bool set_address(MpRequest *request, CURL *easy);
 static bool set_encoding(CURL *easy);
+static bool set_authorities(const MpRequest *request, CURL *easy);
 static bool set_method(const MpRequest *request, CURL *easy);
 static bool set_callbacks(MpRequest *request, CURL *easy);
 static void set_connection(const MpRequest *request, CURL *easy);
@@ -235,8 +237,36 @@ set_address(MpRequest *request, CURL *easy)
 		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
 		!= CURLE_OK)
 		return false;
+	return set_authorities(request, easy);
+}
+
+/*
+ * Whose certificates are trusted: those that ca_file names and no others, or
+ * the system's.  libcurl keeps a bundle that it has read, but not where it is
+ * to look into a folder too; and to read the system's bundle for each
+ * connection takes longer than all the rest of a request.
+ */
+static bool
+set_authorities(const MpRequest *request, CURL *easy)
+{
+	char	   *bundle = NULL;
+	struct stat status;
+
+	if (request->ca_file == NULL)
+	{
+		curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
+		if (bundle == NULL || stat(bundle, &status) != 0 ||
+			status.st_size == 0)
+			return true;
+	}
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
 	if (request->ca_file == NULL)
 		return true;
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* It may have been put right since the last connection. */
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
 	return curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file)
 		== CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->ca_file)
