@@ -9,8 +9,8 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT_OK = qw(can_look count_threads count_descriptors count_sockets
-  resident_kb);
+our @EXPORT_OK = qw(can_look count_descriptors count_served count_sockets
+  count_threads private_kb);
 
 # The kernel's numbers of them.
 my %states = (ESTABLISHED => '01', SYN_SENT => '02');
@@ -28,40 +28,76 @@ sub count_threads
 	return scalar _numbers("/proc/$pid/task");
 }
 
+# All, or without those of files.
 sub count_descriptors
 {
-	my ($pid) = @_;
+	my ($pid, $without_files) = @_;
 
-	return scalar _numbers("/proc/$pid/fd");
+	return scalar grep { !$without_files || !m!^/! } _descriptors($pid);
 }
 
 # Its connections to a port of this machine, in that state or in any.
 sub count_sockets
 {
 	my ($pid, $port, $state) = @_;
-	my $to = sprintf ':%04X', $port;
-	my %own;
 
-	foreach my $fd (_numbers("/proc/$pid/fd"))
-	{
-		my $what = readlink("/proc/$pid/fd/$fd") // '';
-
-		$own{$1} = 1 if $what =~ /^socket:\[(\d+)\]$/;
-	}
 	return scalar grep {
-		my ($remote, $its_state, $inode) = (split)[ 2, 3, 9 ];
-
-		$remote =~ /$to$/
-		  && $own{$inode}
-		  && (!defined $state || $its_state eq $states{$state})
-	} split /\n/, _text('/proc/net/tcp');
+		$_->{to} == $port
+		  && (!defined $state || $_->{state} eq $states{$state})
+	} _sockets($pid);
 }
 
-sub resident_kb
+# The connections that it has taken on a port of its own.
+sub count_served
+{
+	my ($pid, $port) = @_;
+
+	return scalar grep { $_->{from} == $port && $_->{to} != 0 } _sockets($pid);
+}
+
+# The memory that is its own: without files, and without what processes share,
+# as those of a database server do.
+sub private_kb
 {
 	my ($pid) = @_;
 
-	return _text("/proc/$pid/status") =~ /^VmRSS:\s+(\d+) kB$/m ? $1 : 0;
+	return _text("/proc/$pid/status") =~ /^RssAnon:\s+(\d+) kB$/m ? $1 : 0;
+}
+
+# Its sockets of TCP: the ports from and to which they are, and their state.
+sub _sockets
+{
+	my ($pid) = @_;
+	my (%own, @sockets);
+
+	foreach (_descriptors($pid))
+	{
+		$own{$1} = 1 if /^socket:\[(\d+)\]$/;
+	}
+	foreach my $line (split /\n/, _text('/proc/net/tcp'))
+	{
+		my ($from, $to, $state, $inode) = (split ' ', $line)[ 1, 2, 3, 9 ];
+
+		push @sockets,
+		  { from => _port($from), to => _port($to), state => $state }
+		  if $own{$inode};
+	}
+	return @sockets;
+}
+
+# What its descriptors lead to.
+sub _descriptors
+{
+	my ($pid) = @_;
+
+	return map { readlink("/proc/$pid/fd/$_") // () } _numbers("/proc/$pid/fd");
+}
+
+sub _port
+{
+	my ($address) = @_;
+
+	return hex $address =~ s/.*://r;
 }
 
 sub _numbers

@@ -9,6 +9,7 @@ package MixpanelWait;
 use strict;
 use warnings;
 
+use IO::Select;
 use IO::Socket::INET;
 use MixpanelProcess qw(count_threads count_sockets);
 use MixpanelSimulator;
@@ -24,6 +25,8 @@ my $add = 'INSERT INTO project_memberships '
 my $create = q(INSERT INTO service_accounts (username) VALUES ('new') )
   . 'RETURNING length(secret)';
 
+my %patience = map { $_ => '10min' }
+  qw(connect_timeout request_timeout max_retry_wait);
 my %later = (headers => { 'Retry-After' => '500' });
 my $hang = { hang => 'headers' };
 my $hang_each = { path => '/projects$', count => 0, hang => 'headers' };
@@ -341,7 +344,8 @@ sub _add
 	my $simulator = $phase->{simulator} =
 	  MixpanelSimulator->start(accounts => ACCOUNTS);
 	my $name = $phase->{schema} = 'p' . ++$self->{number};
-	my $sql = $self->server($name, $simulator->base_url, $phase->{options})
+	my $sql = server_statements($name, $simulator->base_url,
+		{ %patience, %{ $phase->{options} // {} } })
 	  . "IMPORT FOREIGN SCHEMA mixpanel FROM SERVER $name INTO $name; "
 	  . "SET search_path = $name; "
 	  . (ref $phase->{setup} ? $phase->{setup}->($self, $phase)
@@ -352,16 +356,13 @@ sub _add
 }
 
 # Statements that make a server of that name and a schema for its tables.
-sub server
+sub server_statements
 {
-	my ($self, $name, $base_url, $options) = @_;
+	my ($name, $base_url, $options) = @_;
 	my ($username, $secret) = split /:/, MixpanelSimulator::LOGIN;
 	my %options = (
 		base_url => $base_url,
 		organization_id => 123,
-		connect_timeout => '10min',
-		request_timeout => '10min',
-		max_retry_wait => '10min',
 		%{ $options // {} });
 
 	return "CREATE SERVER $name FOREIGN DATA WRAPPER mixpanel_sa_fdw OPTIONS ("
@@ -381,7 +382,8 @@ sub _make_partitions
 	{
 		my $name = "$phase->{schema}_$i";
 
-		$sql .= $self->server($name, $phase->{simulator}->base_url)
+		$sql .= server_statements($name, $phase->{simulator}->base_url,
+			\%patience)
 		  . "CREATE FOREIGN TABLE everywhere_$i PARTITION OF everywhere "
 		  . "FOR VALUES IN ($i) SERVER $name "
 		  . 'OPTIONS (object \'service_accounts\');';
@@ -405,10 +407,27 @@ sub arm
 	my ($self, $phase) = @_;
 	my $fault = $phase->{fault} // [];
 
+	$self->_take_connections;
 	$phase->{simulator}->reset;
 	$phase->{simulator}->fault(%{$_})
 	  foreach ref $fault eq 'ARRAY' ? @{$fault} : $fault;
 	$self->_lead($phase, $self->{urls}{ $phase->{url} }) if $phase->{url};
+	return;
+}
+
+# Those of the silent listener would fill its queue; forget the ones that the
+# client has closed.
+sub _take_connections
+{
+	my ($self) = @_;
+	my $taken = $self->{taken} //= IO::Select->new;
+
+	$taken->add(scalar $self->{silent}->accept)
+	  while IO::Select->new($self->{silent})->can_read(0);
+	foreach my $socket ($taken->can_read(0))
+	{
+		$taken->remove($socket) unless sysread $socket, my $bytes, 65536;
+	}
 	return;
 }
 

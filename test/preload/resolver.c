@@ -1,7 +1,7 @@
 /*
  * A resolver that does not answer, for LD_PRELOAD: getaddrinfo() of the name
- * in MP_HANGING_NAME takes as long as the file named in MP_HANGING_WHILE is
- * there, and then finds nothing.  Other names are the system's.
+ * in MP_HANGING_NAME takes 10 ms, and as long as the file named in
+ * MP_HANGING_WHILE is there; then it finds nothing.  Other names are the system's.
  */
 #include <dlfcn.h>
 #include <netdb.h>
@@ -26,13 +26,14 @@ getaddrinfo(const char *node, const char *service,
 	const char *file = getenv("MP_HANGING_WHILE");
 	void	   *symbol = dlsym(RTLD_NEXT, "getaddrinfo");
 	Resolver	system_resolver;
-	int			i;
+	int			naps = 0;
 
 	memcpy(&system_resolver, &symbol, sizeof(symbol));
 	if (node == NULL || name == NULL || file == NULL ||
 		strcmp(node, name) != 0)
 		return system_resolver(node, service, hints, result);
-	for (i = 0; i < MAX_NAPS && access(file, F_OK) == 0; i++)
+	do
 		nanosleep(&nap, NULL);
+	while (++naps < MAX_NAPS && access(file, F_OK) == 0);
 	return EAI_NONAME;
 }
