@@ -16,7 +16,6 @@ OBJS = \
 	src/api.o \
 	src/api_call.o \
 	src/api_envelope.o \
-	src/api_json.o \
 	src/changeset.o \
 	src/check.o \
 	src/creation.o \

@@ -14,10 +14,9 @@
 
 #include "api_call.h"
 #include "api_envelope.h"
-#include "api_json.h"
 #include "json_stream.h"
 
-#define MESSAGE_SIZE 512
+#define REASON_SIZE 512
 
 struct MpCall
 {
@@ -28,36 +27,36 @@ struct MpCall
 	char		title[MP_CALL_TITLE_SIZE];
 	MpRequest  *request;
 	MpProblem	problem;
-	char		message[MESSAGE_SIZE];
-	char		reason[MESSAGE_SIZE];
+	char		message[MP_ENVELOPE_MESSAGE];
+	char		reason[REASON_SIZE];
 	bool		failed;
 	bool		done;
 
-	/* answers of records, read as they arrive */
+	/* answers of records; lists are read as they arrive */
 	MpJsonStream *stream;
 	MpRecordKind record_kind;
 	size_t		used;			/* peeked bytes that the last record needed */
-	bool		checked;		/* what is no list: all of it was looked at */
 	int			restarts;		/* of the request, when we last looked */
 	int64_t		count;			/* records handed out */
 	uint64_t	digest;			/* of their keys, in order */
 	int64_t		skip;			/* records of a list begun anew, still to be
 								 * passed over */
 	uint64_t	skip_digest;	/* of those passed over so far */
+	bool		checked;		/* what is no list: all of it was looked at */
 
 	/* the answer of /me, read whole */
-	json_t	   *me;
-	json_t	   *projects;		/* borrowed from me: object or array */
-	void	   *next_member;	/* of an object of projects */
-	size_t		next_project;	/* how many were looked at */
+	MpJsonCursor projects;		/* in its object or array of projects */
+	MpJsonMember *members;		/* the cursor's; NULL before */
+	bool		in_array;
+	int64_t		project_number; /* how many were looked at */
 };
 
 static bool gives_records(MpCallKind kind);
 static bool is_list(MpCallKind kind);
 static bool may_be_long(MpCallKind kind);
 static MpRecordKind record_kind(MpCallKind kind);
-static MpCallState next_element(MpCall *call, MpRecord *record);
 static bool check_single(MpCall *call);
+static MpCallState next_element(MpCall *call, MpRecord *record);
 static void begin_anew(MpCall *call);
 static MpCallState take_element(MpCall *call, const MpText *element,
 								MpRecord *record, bool *again);
@@ -67,9 +66,11 @@ static bool shape_fits(MpCall *call);
 static MpCallState finish_status(MpCall *call);
 static MpCallState next_project(MpCall *call, MpRecord *record);
 static bool load_me(MpCall *call);
-static bool decode_project(MpCall *call, const json_t *project,
-						   MpRecord *record);
+static bool take_project(MpCall *call, const MpJsonValue *project,
+						 MpRecord *record);
 static bool check_envelope(MpCall *call, const char *text, size_t length);
+static void blame_field(MpCall *call, const char *text, size_t length);
+static bool judge_envelope(MpCall *call, const MpEnvelope *envelope);
 static MpCallState fail(MpCall *call, MpProblemKind kind, const char *reason);
 static void read_message(MpCall *call);
 
@@ -120,7 +121,7 @@ mp_call_free(MpCall *call)
 	mp_buffer_wipe(&words);
 	mp_http_free(call->request);
 	mp_json_stream_free(call->stream);
-	mp_api_json_free(call->me);
+	free(call->members);
 	free(call);
 }
 
@@ -449,30 +450,29 @@ static MpCallState
 next_project(MpCall *call, MpRecord *record)
 {
 	const MpAnswer *answer = mp_http_answer(call->request);
-	json_t	   *project;
+	MpJsonString name;
+	MpJsonValue project;
+	bool		more;
 
 	if (answer->outcome == MP_OUTCOME_PENDING)
 		return MP_CALL_WAIT;
 	if (answer->outcome != MP_OUTCOME_OK)
 		return fail(call, MP_PROBLEM_HTTP, NULL);
-	if (call->me == NULL && !load_me(call))
+	if (call->members == NULL && !load_me(call))
 		return MP_CALL_FAILED;
 
-	if (json_is_array(call->projects))
-		project = json_array_get(call->projects, call->next_project);
+	if (call->in_array)
+		more = mp_json_cursor_item(&call->projects, call->project_number == 0);
 	else
-	{
-		project = json_object_iter_value(call->next_member);
-		call->next_member = json_object_iter_next(call->projects,
-												  call->next_member);
-	}
-	call->next_project++;
-	if (project == NULL)
+		more = mp_json_cursor_member(&call->projects, &name);
+	/* all of it was checked before: it can only end */
+	if (!more || !mp_json_cursor_value(&call->projects, &project))
 	{
 		call->done = true;
 		return MP_CALL_DONE;
 	}
-	return decode_project(call, project, record) ?
+	call->project_number++;
+	return take_project(call, &project, record) ?
 		MP_CALL_RECORD : MP_CALL_FAILED;
 }
 
@@ -482,81 +482,106 @@ load_me(MpCall *call)
 {
 	const char *bytes;
 	size_t		length = mp_http_peek(call->request, &bytes);
-	json_t	   *results;
+	const MpJsonString *text;
+	MpEnvelope	envelope;
 
-	if (!check_envelope(call, bytes, length))
+	if (!mp_envelope_read(bytes, length, &envelope))
+		fail(call, envelope.no_memory ? MP_PROBLEM_NO_MEMORY :
+			 MP_PROBLEM_BODY, envelope.reason);
+	else if (!judge_envelope(call, &envelope))
 		return false;
-	call->me = mp_api_json_load(bytes, length, JSON_REJECT_DUPLICATES,
-								NULL);
-	results = json_object_get(call->me, "results");
-	call->projects = json_object_get(results != NULL ? results : call->me,
-									 "projects");
-	call->next_member = json_object_iter(call->projects);
-	if (json_is_object(call->projects) || json_is_array(call->projects))
-		return true;
-	fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
-	return false;
+	else if (envelope.projects.kind != MP_JSON_OBJECT &&
+			 envelope.projects.kind != MP_JSON_ARRAY)
+		fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
+	else
+	{
+		text = &envelope.projects.text;
+		call->members = malloc(MP_JSON_MEMBERS(text->length) *
+							   sizeof(MpJsonMember));
+	}
+	if (call->failed)
+		return false;
+	if (call->members == NULL)
+	{
+		fail(call, MP_PROBLEM_NO_MEMORY, NULL);
+		return false;
+	}
+	mp_json_cursor_open(&call->projects, text->data, text->length,
+						MP_JSON_DEPTH_LIMIT, call->members);
+	call->in_array = envelope.projects.kind == MP_JSON_ARRAY;
+	return call->in_array ? mp_json_cursor_enter_array(&call->projects) :
+		mp_json_cursor_enter(&call->projects);
 }
 
 static bool
-decode_project(MpCall *call, const json_t *project, MpRecord *record)
+take_project(MpCall *call, const MpJsonValue *project, MpRecord *record)
 {
-	const json_t *id = json_object_get(project, "id");
-	const json_t *name = json_object_get(project, "name");
-	const json_t *organization = json_object_get(project, "organization_id");
+	MpText		element = {project->text.data, project->text.length};
 
-	memset(record->values, 0, sizeof(record->values));
-	record->raw.data = NULL;
-	if (!json_is_integer(id) || json_integer_value(id) <= 0)
+	/* of a string, the text lacks the quotes: it may look like an object */
+	if (project->kind == MP_JSON_STRING)
+		element.length = 0;
+	if (!mp_record_decode(MP_RECORD_PROJECT, MP_FIELD_ALL, &element, record,
+						  &call->problem.fault))
 	{
-		call->problem.record = (int64_t) call->next_project;
-		snprintf(call->problem.fault.field,
-				 sizeof(call->problem.fault.field), "id");
-		fail(call, MP_PROBLEM_BODY, "is not a positive integer");
+		call->problem.record = call->project_number;
+		fail(call, MP_PROBLEM_BODY, call->problem.fault.reason);
 		return false;
 	}
-	mp_record_set_integer(record, MP_FIELD_PROJECT_ID,
-						  json_integer_value(id));
-	if (json_is_string(name))
-		mp_record_set_text(record, MP_FIELD_PROJECT_NAME,
-						   json_string_value(name), json_string_length(name));
-	if (json_is_integer(organization))
-		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
-							  json_integer_value(organization));
 	return true;
 }
 
 /*
  * What stands around the results: an object that does not say "error", and,
- * for a list, nothing about further pages: part of a list is never passed off
- * as the list.  A call without results may be answered by any JSON.
+ * for a list or /me, nothing about further pages: part of a list is never
+ * passed off as the list.  A call without results may be answered by any JSON.
  */
 static bool
 check_envelope(MpCall *call, const char *text, size_t length)
 {
-	bool		no_memory;
-	json_t	   *envelope = mp_api_json_load(text, length,
-											JSON_REJECT_DUPLICATES |
-											JSON_DECODE_ANY, &no_memory);
-	bool		results = call->kind == MP_CALL_ME ||
-		gives_records(call->kind);
-	bool		fine = false;
+	MpEnvelope	envelope;
 
-	if (envelope == NULL)
-		fail(call, no_memory ? MP_PROBLEM_NO_MEMORY : MP_PROBLEM_BODY, "it is not valid JSON");
-	else if (results && !json_is_object(envelope))
-		fail(call, MP_PROBLEM_BODY, "it is not an object");
-	else if (mp_envelope_is_error(envelope))
+	if (mp_envelope_read(text, length, &envelope))
+		return judge_envelope(call, &envelope);
+	if (!envelope.no_memory &&
+		call->stream != NULL && !is_list(call->kind) &&
+		mp_json_stream_shape(call->stream) == MP_JSON_SHAPE_OBJECT)
+		blame_field(call, text, length);
+	if (!call->failed)
+		fail(call, envelope.no_memory ? MP_PROBLEM_NO_MEMORY :
+			 MP_PROBLEM_BODY, envelope.reason);
+	return false;
+}
+
+/* A bare account that is no valid JSON: decoding it tells where. */
+static void
+blame_field(MpCall *call, const char *text, size_t length)
+{
+	const MpText element = {text, length};
+	MpRecord	record;
+
+	mp_record_init(&record);
+	if (!mp_record_decode(call->record_kind, 0, &element, &record,
+						  &call->problem.fault))
 	{
-		mp_envelope_message(envelope, call->message, sizeof(call->message));
+		call->problem.record = 1;
+		fail(call, MP_PROBLEM_BODY, call->problem.fault.reason);
+	}
+	mp_record_release(&record);
+}
+
+static bool
+judge_envelope(MpCall *call, const MpEnvelope *envelope)
+{
+	if (envelope->says_error)
+	{
+		memcpy(call->message, envelope->message, sizeof(call->message));
 		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
 	}
-	else if (is_list(call->kind) && mp_envelope_has_more(envelope))
+	else if (envelope->says_more &&
+			 (is_list(call->kind) || call->kind == MP_CALL_ME))
 		fail(call, MP_PROBLEM_PAGES, NULL);
-	else
-		fine = true;
-	mp_api_json_free(envelope);
-	return fine;
+	return !call->failed;
 }
 
 static MpCallState
@@ -583,8 +608,8 @@ read_message(MpCall *call)
 {
 	const char *bytes;
 	size_t		length = mp_http_peek(call->request, &bytes);
-	json_t	   *body = mp_api_json_load(bytes, length, 0, NULL);
+	MpEnvelope	envelope;
 
-	mp_envelope_message(body, call->message, sizeof(call->message));
-	mp_api_json_free(body);
+	(void) mp_envelope_read(bytes, length, &envelope);
+	memcpy(call->message, envelope.message, sizeof(call->message));
 }

@@ -1,31 +1,47 @@
 /*-------------------------------------------------------------------------
  *
  * api_envelope.h
- *		What stands around the results of an answer: whether it says "error",
- *		in which words, and whether there are further pages.
+ *		What an answer says of itself, beside its results.
  *
- * Any JSON will do, NULL as well: what is no object says nothing.
+ * Takes a whole JSON text, of any kind, or what there is of one; checks all of
+ * it and looks at the members of the outermost object only.  No tree is built:
+ * a text costs at most four times its size while it is read.  No throw, no
+ * server.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MP_API_ENVELOPE_H
 #define MP_API_ENVELOPE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <jansson.h>
+#include "json_cursor.h"
 
-extern bool mp_envelope_is_error(const json_t *envelope);
+#define MP_ENVELOPE_MESSAGE		512
+#define MP_ENVELOPE_REASON		96
 
-/* Does it lead to further pages, by any of the names that paged APIs give to
- * the way there? */
-extern bool mp_envelope_has_more(const json_t *envelope);
+typedef struct MpEnvelope
+{
+	bool		no_memory;		/* it ran out: nothing else is known */
+	bool		is_object;
+	bool		says_error;		/* "status": "error", or an "error" */
+	bool		says_more;		/* something about further pages */
+	MpJsonValue projects;		/* of "results", else of the object itself;
+								 * null if there are none */
+	char		message[MP_ENVELOPE_MESSAGE];	/* the API's own words, UTF-8
+												 * without control characters;
+												 * "" if none */
+	char		reason[MP_ENVELOPE_REASON]; /* why it is not valid, in words
+											 * that never quote it */
+	/* read's own */
+	int			message_rank;	/* of the member that the message is from */
+	bool		has_results;
+} MpEnvelope;
 
 /*
- * The API's own words for an error, as one line of UTF-8 that fits `size`;
- * message is left as it is if there are none.
+ * Read all of a text.  False if it is no valid JSON, nested more than
+ * MP_JSON_DEPTH_LIMIT deep, or memory runs out; *envelope then has what was
+ * found before.  `projects` lies in the text.
  */
-extern void mp_envelope_message(const json_t *envelope, char *message,
-								size_t size);
+extern bool mp_envelope_read(const char *text, size_t length,
+							 MpEnvelope *envelope);
 
 #endif							/* MP_API_ENVELOPE_H */

@@ -176,7 +176,8 @@ extern bool mp_http_may_be_done(const MpRequest *request);
  * arrives, and of whatever answer is final.  Nothing of an answer that will be
  * retried is ever offered, except the beginning of a 2xx body that is then cut
  * off: mp_http_restarts() counts how often such a body began anew.  The bytes
- * stay valid until the next call for this request or mp_http_run().
+ * stay valid until the next call for this request or mp_http_run(); those of
+ * an answer that is final, until they are consumed.
  */
 extern size_t mp_http_peek(const MpRequest *request, const char **bytes);
 

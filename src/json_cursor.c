@@ -91,6 +91,25 @@ mp_json_cursor_member(MpJsonCursor *cursor, MpJsonString *name)
 }
 
 bool
+mp_json_cursor_enter_array(MpJsonCursor *cursor)
+{
+	if (cursor->error != NULL)
+		return false;
+	skip_space(cursor);
+	return is_next(cursor, '[') && open_container(cursor);
+}
+
+bool
+mp_json_cursor_item(MpJsonCursor *cursor, bool first)
+{
+	if (next_entry(cursor, ']', first))
+		return true;
+	if (cursor->error == NULL)
+		cursor->depth--;
+	return false;
+}
+
+bool
 mp_json_cursor_value(MpJsonCursor *cursor, MpJsonValue *value)
 {
 	bool		valid;
@@ -305,10 +324,9 @@ pass_array(MpJsonCursor *cursor)
 
 	if (!open_container(cursor))
 		return false;
-	for (; next_entry(cursor, ']', first); first = false)
+	for (; mp_json_cursor_item(cursor, first); first = false)
 		if (!mp_json_cursor_value(cursor, &value))
 			return false;
-	cursor->depth--;
 	return cursor->error == NULL;
 }
 

@@ -5,7 +5,8 @@
  *
  * A caller opens a cursor on a text, enters its object, and takes member by
  * member: a name, then a value, which is checked to its last byte and passed,
- * whatever it is.  What is accepted is RFC 8259, and of that not:
+ * whatever it is; or enters an array, and takes value by value.  What is
+ * accepted is RFC 8259, and of that not:
  *		strings that json_string.h refuses (NUL, lone surrogates)
  *		two members of one object with the same name, escaped or not
  *		more than the given depth
@@ -83,6 +84,15 @@ extern bool mp_json_cursor_enter(MpJsonCursor *cursor);
  * next one.  False at the object's end, which is passed, or on error.
  */
 extern bool mp_json_cursor_member(MpJsonCursor *cursor, MpJsonString *name);
+
+/* Into the array that comes next.  False without error: it is no array. */
+extern bool mp_json_cursor_enter_array(MpJsonCursor *cursor);
+
+/*
+ * To the array's next item, which must be taken before the next one; `first`
+ * says that none was.  False at the array's end, which is passed, or on error.
+ */
+extern bool mp_json_cursor_item(MpJsonCursor *cursor, bool first);
 
 /* Check and pass any value. */
 extern bool mp_json_cursor_value(MpJsonCursor *cursor, MpJsonValue *value);

@@ -368,8 +368,8 @@ take_string(MpJsonStream *stream)
 		take_byte(stream);
 		stream->state = IN_ESCAPE;
 	}
-	else
-		fail(stream, "a control character in a string");
+	else						/* a control character: see the header */
+		take_byte(stream);
 }
 
 /* A quote after a backslash does not end the string. */

@@ -14,8 +14,9 @@
  *
  * Only structure is checked here: brackets, commas, colons, literals, the ends
  * of strings, MP_JSON_DEPTH_LIMIT for the whole answer, and the limits below.
- * The rest (escapes, UTF-8, the form of numbers, duplicate members) is checked
- * by whoever takes an element or the envelope.  What comes out does not depend
+ * The rest (control characters in strings, escapes, UTF-8, form of numbers,
+ * duplicate members) is checked by whoever takes an element or the envelope,
+ * who can tell which member it is in.  What comes out does not depend
  * on where the input is cut.  No throw; memory is malloc'ed, and wiped before
  * it is freed.
  *

@@ -23,6 +23,7 @@
 #define IN_ACCOUNT			(1 << MP_RECORD_ACCOUNT)
 #define IN_ACCOUNT_PROJECT	(1 << MP_RECORD_ACCOUNT_PROJECT)
 #define IN_PROJECT_ACCOUNT	(1 << MP_RECORD_PROJECT_ACCOUNT)
+#define IN_PROJECT			(1 << MP_RECORD_PROJECT)
 #define IN_ACCOUNTS			(IN_ACCOUNT | IN_PROJECT_ACCOUNT)
 #define IN_MEMBERSHIPS		(IN_ACCOUNT_PROJECT | IN_PROJECT_ACCOUNT)
 
@@ -111,16 +112,18 @@ static const Spelling spellings[] = {
 	SPELLING("user", MP_FIELD_USER_ID, IN_ACCOUNTS),
 	SPELLING("user_id", MP_FIELD_USER_ID, IN_ACCOUNTS),
 	SPELLING("userId", MP_FIELD_USER_ID, IN_ACCOUNTS),
-	SPELLING("organizationId", MP_FIELD_ORGANIZATION_ID, IN_ACCOUNTS),
-	SPELLING("organization_id", MP_FIELD_ORGANIZATION_ID, IN_ACCOUNTS),
+	SPELLING("organizationId", MP_FIELD_ORGANIZATION_ID,
+			 IN_ACCOUNTS | IN_PROJECT),
+	SPELLING("organization_id", MP_FIELD_ORGANIZATION_ID,
+			 IN_ACCOUNTS | IN_PROJECT),
 	SPELLING("token", MP_FIELD_SECRET, IN_ACCOUNT | IN_MEMBERSHIPS),
 	SPELLING("secret", MP_FIELD_SECRET, IN_ACCOUNT | IN_MEMBERSHIPS),
 	SPELLING("projectId", MP_FIELD_PROJECT_ID, IN_ACCOUNT_PROJECT),
 	SPELLING("project_id", MP_FIELD_PROJECT_ID, IN_ACCOUNT_PROJECT),
-	SPELLING("id", MP_FIELD_PROJECT_ID, IN_ACCOUNT_PROJECT),
+	SPELLING("id", MP_FIELD_PROJECT_ID, IN_ACCOUNT_PROJECT | IN_PROJECT),
 	SPELLING("projectName", MP_FIELD_PROJECT_NAME, IN_MEMBERSHIPS),
 	SPELLING("project_name", MP_FIELD_PROJECT_NAME, IN_MEMBERSHIPS),
-	SPELLING("name", MP_FIELD_PROJECT_NAME, IN_ACCOUNT_PROJECT),
+	SPELLING("name", MP_FIELD_PROJECT_NAME, IN_ACCOUNT_PROJECT | IN_PROJECT),
 	SPELLING("target_type", MP_FIELD_GRANT_TYPE, IN_MEMBERSHIPS),
 	SPELLING("targetType", MP_FIELD_GRANT_TYPE, IN_MEMBERSHIPS),
 	SPELLING("hasSensitiveAccess", MP_FIELD_HAS_SENSITIVE_ACCESS,
@@ -352,7 +355,7 @@ note_secret(MpRecord *record, const MpJsonValue *value)
 static MpField
 key_field(MpRecordKind kind)
 {
-	return kind == MP_RECORD_ACCOUNT_PROJECT ?
+	return kind == MP_RECORD_ACCOUNT_PROJECT || kind == MP_RECORD_PROJECT ?
 		MP_FIELD_PROJECT_ID : MP_FIELD_ID;
 }
 
@@ -362,8 +365,8 @@ convert_key(Reading *reading)
 	MpField		field = key_field(reading->kind);
 
 	if ((reading->seen & MP_FIELD_BIT(field)) == 0)
-		return fail(reading, field == MP_FIELD_ID ? "id" : "project_id",
-					"is missing");
+		return fail(reading, reading->kind == MP_RECORD_ACCOUNT_PROJECT ?
+					"project_id" : "id", "is missing");
 	if (!convert(reading, field))
 		return false;
 	reading->id = reading->record->values[field].as.integer;

@@ -32,7 +32,7 @@ static Datum read_secret(MpAttribute *attribute, const MpText *text);
 static Datum read_attrs(MpAttribute *attribute, const MpRecord *record);
 static Datum read_form(MpAttribute *attribute, char *text);
 static char *to_server(const MpText *text);
-static Datum parse_document(const char *text);
+static Datum parse_document(const char *text, const MpRecord *record);
 static Datum without_key(Datum document, const char *key);
 static char *value_form(MpAttribute *attribute, Datum datum);
 static Datum slot_datum(const MpTable *table, TupleTableSlot *slot,
@@ -181,7 +181,7 @@ read_attrs(MpAttribute *attribute, const MpRecord *record)
 				   record->secrets[i].length);
 	document = parse_document(pg_any_to_server(text,
 											   (int) record->raw.length,
-											   PG_UTF8));
+											   PG_UTF8), record);
 	document = without_key(document, "token");
 	document = without_key(document, "secret");
 	if (attribute->direct)
@@ -196,7 +196,7 @@ read_attrs(MpAttribute *attribute, const MpRecord *record)
  * and the encoding may lack a character.  The first is a fault of the answer.
  */
 static Datum
-parse_document(const char *text)
+parse_document(const char *text, const MpRecord *record)
 {
 	MemoryContext context = CurrentMemoryContext;
 	volatile Datum document = (Datum) 0;
@@ -212,8 +212,14 @@ parse_document(const char *text)
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		if (error->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE)
+		/* of a huge exponent, versions before 16 say that it is no number */
+		if (error->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE ||
+			error->sqlerrcode == ERRCODE_INVALID_TEXT_REPRESENTATION)
+		{
 			error->sqlerrcode = ERRCODE_FDW_INVALID_DATA_TYPE;
+			error->detail = psprintf("Service account " INT64_FORMAT ", field \"attrs\": it holds a number that is out of range.",
+									 record->values[MP_FIELD_ID].as.integer);
+		}
 		ReThrowError(error);
 	}
 	PG_END_TRY();

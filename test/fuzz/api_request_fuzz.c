@@ -7,7 +7,7 @@
  * Lines of an input: the projects of a new account, its username, its role;
  * the rest are bytes that make ids.
  *
- * Sources: api.c api_call.c api_envelope.c api_json.c record.c rfc3339.c
+ * Sources: api.c api_call.c api_envelope.c record.c rfc3339.c
  * Sources: json_stream.c json_cursor.c json_string.c canned_http.c
  * Libraries: jansson
  * Dictionary: json

@@ -588,7 +588,7 @@ subtest 'an answer to a write' => sub {
 	# A proxy that answers for the API: nobody knows what was done.
 	check_error($_, answer_of('<html>Sign in</html>'), 'HV004', 1,
 		name => 'no JSON',
-		detail => qr/^Body: it is not valid JSON\.\n.*is not known: 1/s)
+		detail => qr/^Body: it is not valid JSON: [^\n]*\.\n.*is not known: 1/s)
 	  foreach $add, $delete;
 	foreach my $body (
 		'', ' ' x 4096, '{"status":"ok"}', '{"results":[]}', '[]', '"done"')

@@ -326,6 +326,43 @@ test_escapes(void)
 	   "all in one");
 }
 
+/* The items of an array, one by one, and what is no array. */
+static void
+test_items(void)
+{
+	const char *text = " [1, {\"a\":[2]} ,[]]";
+	MpJsonCursor cursor;
+	MpJsonValue value;
+	int			count = 0;
+
+	mp_json_cursor_open(&cursor, text, strlen(text), 3, members);
+	ok(mp_json_cursor_enter_array(&cursor), "an array");
+	while (mp_json_cursor_item(&cursor, count == 0) &&
+		   mp_json_cursor_value(&cursor, &value))
+		count++;
+	is_int(count, 3, "its items");
+	is_int(value.kind, MP_JSON_ARRAY, "the last of them");
+	ok(mp_json_cursor_finish(&cursor), "its end");
+
+	mp_json_cursor_open(&cursor, "[]", 2, 1, members);
+	ok(mp_json_cursor_enter_array(&cursor), "an empty array");
+	ok(!mp_json_cursor_item(&cursor, true), "has no item");
+	ok(mp_json_cursor_finish(&cursor), "but an end");
+
+	mp_json_cursor_open(&cursor, "[1,]", 4, 1, members);
+	ok(mp_json_cursor_enter_array(&cursor) &&
+	   mp_json_cursor_item(&cursor, true) &&
+	   mp_json_cursor_value(&cursor, &value) &&
+	   mp_json_cursor_item(&cursor, false), "a comma promises an item");
+	ok(!mp_json_cursor_value(&cursor, &value), "that is not there");
+	ok(!mp_json_cursor_item(&cursor, false), "and then there is none");
+
+	mp_json_cursor_open(&cursor, "{}", 2, 1, members);
+	ok(!mp_json_cursor_enter_array(&cursor) && cursor.error == NULL,
+	   "an object is no array");
+	ok(mp_json_cursor_enter(&cursor), "but can be entered as what it is");
+}
+
 static void
 test_depth(void)
 {
@@ -432,6 +469,7 @@ main(void)
 	test_mutations();
 	test_utf8();
 	test_escapes();
+	test_items();
 	test_depth();
 	test_members();
 	test_walk();

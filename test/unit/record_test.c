@@ -17,6 +17,7 @@
 #define ACCOUNT			MP_RECORD_ACCOUNT
 #define ACCOUNT_PROJECT	MP_RECORD_ACCOUNT_PROJECT
 #define PROJECT_ACCOUNT	MP_RECORD_PROJECT_ACCOUNT
+#define PROJECT			MP_RECORD_PROJECT
 
 #define DAY				(INT64_C(86400) * 1000000)
 
@@ -155,6 +156,15 @@ static const Good good[] = {
 	{ACCOUNT_PROJECT, "{\"id\":5,\"hasSensitiveAccess\":true}",
 	MP_FIELD_HAS_SENSITIVE_ACCESS, "true"},
 	{ACCOUNT_PROJECT, "{\"id\":5,\"secret\":\"s\"}", MP_FIELD_SECRET, "-"},
+	{ACCOUNT_PROJECT, "{\"id\":5,\"organization_id\":6}",
+	MP_FIELD_ORGANIZATION_ID, "-"},
+	{PROJECT, "{\"id\":5}", MP_FIELD_PROJECT_ID, "5"},
+	{PROJECT, "{\"id\":5,\"projectId\":6}", MP_FIELD_PROJECT_ID, "5"},
+	{PROJECT, "{\"id\":5,\"name\":\"p\"}", MP_FIELD_PROJECT_NAME, "p"},
+	{PROJECT, "{\"id\":5,\"organization_id\":6}", MP_FIELD_ORGANIZATION_ID,
+	"6"},
+	{PROJECT, "{\"id\":5,\"organizationId\":6}", MP_FIELD_ORGANIZATION_ID, "6"},
+	{PROJECT, "{\"id\":5,\"role\":\"admin\"}", MP_FIELD_ROLE, "-"},
 
 	{PROJECT_ACCOUNT, "{\"id\":8}", MP_FIELD_ID, "8"},
 	{PROJECT_ACCOUNT, "{\"serviceAccountId\":8}", MP_FIELD_ID, "8"},
@@ -196,12 +206,13 @@ test_good(void)
 	for (size_t i = 0; i < COUNT(good); i++)
 	{
 		const Good *test = &good[i];
+		MpField		key = test->kind == ACCOUNT_PROJECT ||
+			test->kind == PROJECT ? MP_FIELD_PROJECT_ID : MP_FIELD_ID;
 
 		ok(decode(test->kind, test->element), "%s", test->element);
 		is_str(show(test->field), test->expected, "field %d", test->field);
 		is_int(mp_record_key(test->kind, &record),
-			   record.values[test->kind == ACCOUNT_PROJECT ?
-							 MP_FIELD_PROJECT_ID : MP_FIELD_ID].as.integer,
+			   record.values[key].as.integer,
 			   "its key");
 	}
 }
@@ -264,6 +275,8 @@ static const Bad bad[] = {
 	{ACCOUNT, "{\"serviceAccountId\":1}", "id", "is missing", 0},
 	{ACCOUNT_PROJECT, "{\"name\":\"p\"}", "project_id", "is missing", 0},
 	{PROJECT_ACCOUNT, "{\"projectId\":1}", "id", "is missing", 0},
+	{PROJECT, "{\"projectId\":1}", "id", "is missing", 0},
+	{PROJECT, "{\"name\":1,\"id\":5}", "name", "is not a string", 5},
 	{ACCOUNT, "{\"id\":0}", "id", "is out of range", 0},
 	{ACCOUNT, "{\"id\":-0}", "id", "is out of range", 0},
 	{ACCOUNT, "{\"id\":-1}", "id", "is out of range", 0},
