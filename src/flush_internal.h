@@ -24,6 +24,8 @@ typedef enum MpFate
 	MP_FATE_UNKNOWN,			/* sent, and no usable answer came */
 	MP_FATE_REMOVED,			/* to be added anew with another role:
 								 * removed, then not added */
+	MP_FATE_REPLACING,			/* the same, but one of the two was sent, and
+								 * no usable answer came */
 } MpFate;
 
 typedef enum MpUnitState

@@ -43,6 +43,9 @@ mp_flush_report(MpFlush *flush)
 				"Sent, but whether it was applied is not known", &text);
 	append_fate(flush, MP_FATE_REMOVED,
 				"Removed to be added with another role, but not added", &text);
+	append_fate(flush, MP_FATE_REPLACING,
+				"Perhaps removed to be added with another role, and perhaps added",
+				&text);
 	return text.data;
 }
 

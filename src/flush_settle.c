@@ -243,8 +243,8 @@ replace_members(MpFlush *flush, MpUnit *unit)
 		restore_members(flush, unit, replaced, count);
 		mp_flush_raise(flush, &error);
 	}
-	/* so it is, should the wait be cut short */
 	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_UNKNOWN);
+	mp_flush_set_fates(flush, replaced, count, MP_FATE_REPLACING);
 	if (run_side_call(flush,
 					  mp_flush_start_call(flush, unit->kind, unit->target,
 										  unit->finals, unit->count)) ==
@@ -279,6 +279,8 @@ remove_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 		int			step = single ? 1 : count;
 		int			status;
 
+		/* so it is, should the wait be cut short */
+		mp_flush_set_fates(flush, &finals[i], step, MP_FATE_REPLACING);
 		if (run_side_call(flush,
 						  mp_flush_start_call(flush, bulk ?
 											  MP_CALL_REMOVE_MEMBERSHIPS :
@@ -287,8 +289,9 @@ remove_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 											  step)) == MP_CALL_FAILED)
 		{
 			status = mp_error_status(flush->side_call);
-			if (mp_flush_may_be_applied(flush->side_call))
-				mp_flush_set_fates(flush, &finals[i], step, MP_FATE_UNKNOWN);
+			if (!mp_flush_may_be_applied(flush->side_call))
+				mp_flush_set_fates(flush, &finals[i], step,
+								   MP_FATE_NOT_APPLIED);
 			if (status != 400 && status != 404)
 				return false;
 			if (step > 1)
@@ -325,8 +328,11 @@ restore_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 		else
 			call = mp_api_add_membership(mp_session_http(), settings,
 										 change->account, &grant);
+		mp_flush_set_fates(flush, &finals[i], 1, MP_FATE_REPLACING);
 		if (run_side_call(flush, mp_session_started(call)) == MP_CALL_DONE)
 			mp_flush_set_fates(flush, &finals[i], 1, MP_FATE_NOT_APPLIED);
+		else if (!mp_flush_may_be_applied(flush->side_call))
+			mp_flush_set_fates(flush, &finals[i], 1, MP_FATE_REMOVED);
 	}
 }
 

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use MixpanelTest;
 use MixpanelTransaction
   qw(state requests accounts backend_gone backend_waits server_log);
@@ -327,6 +328,21 @@ subtest 'a role that the API does not change' => sub {
 			'42501', "$status: not restored",
 			detail => qr/^Removed to be added with another role, but not added: 1 \(service account 2 in project 1002 as owner\)\.$/m);
 	}
+	# Neither answer comes: the member may have its old role, none, or the new.
+	foreach my $fault (
+		{ method => 'POST', status => 500, nth => 2 },
+		{ method => 'DELETE', status => 500, count => 0, after => 1 })
+	{
+		start_over(existing_member_status => 409);
+		$test->options(membership_write => 'single', max_retries => 0);
+		$simulator->fault(%$fault,
+			exists $fault->{after} ? (after => JSON::PP::true) : ());
+		MixpanelTest::error_is($test->run(sprintf $update, 'owner'),
+			'HV00M', "$fault->{method}: no usable answer",
+			detail => qr/^Applied: 0\.\nNot applied: 0\.\nPerhaps removed to be added with another role, and perhaps added: 1 \(service account 2 in project 1002 as owner\)\.$/);
+		ok(!(grep { /^2 1002 / } $simulator->memberships), 'it is removed');
+	}
+
 	# Nobody is removed for another's fault.
 	my $before = start_over(existing_member_status => 400);
 	$test->options(membership_write => 'single');
