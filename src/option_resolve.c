@@ -340,8 +340,12 @@ static char *
 to_api(const char *text)
 {
 	char	   *copy = pstrdup(text);
+	char	   *converted;
 
-	return pg_server_to_any(copy, (int) strlen(copy), PG_UTF8);
+	converted = pg_server_to_any(copy, (int) strlen(copy), PG_UTF8);
+	if (converted != copy)
+		wipe(copy);
+	return converted;
 }
 
 /*
@@ -352,8 +356,8 @@ static char *
 read_secret(const char *path)
 {
 	char		line[SECRET_LINE + 1];
+	char	   *secret = NULL;
 	ssize_t		length;
-	char	   *secret;
 	int			fd = OpenTransientFile(path,
 									   O_RDONLY | O_NONBLOCK | PG_BINARY);
 
@@ -370,9 +374,10 @@ read_secret(const char *path)
 	CloseTransientFile(fd);
 	line[length] = '\0';
 	line[strcspn(line, "\r\n")] = '\0';
-	secret = pstrdup(line);
+	if (line[0] != '\0' && strlen(line) < SECRET_LINE)
+		secret = pstrdup(line);
 	explicit_bzero(line, sizeof(line));
-	if (*secret == '\0' || strlen(secret) >= SECRET_LINE)
+	if (secret == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("secret_file \"%s\" holds no secret", path),
