@@ -78,7 +78,8 @@ PKG_CONFIG ?= pkg-config
 LIBRARIES = libcurl >= 7.85 jansson >= 2.14
 
 # These goals need neither the libraries nor, but for clean, the server.
-BARE_GOALS = help clean distclean maintainer-clean indent check-style dist
+BARE_GOALS = help clean distclean maintainer-clean indent check-style analyze \
+	dist
 GOALS := $(or $(MAKECMDGOALS),all)
 
 ifneq ($(filter-out $(BARE_GOALS),$(GOALS)),)
@@ -144,7 +145,7 @@ endif
 
 # ---- tests ----
 
-.PHONY: simulator unit unit-sanitized check-style check-symbols \
+.PHONY: simulator unit unit-sanitized check-style analyze check-symbols \
 	check-compilers indent dist help clean-tests
 
 simulator:
@@ -158,6 +159,9 @@ unit-sanitized:
 
 check-style:
 	test/style/check-style
+
+analyze:
+	PG_CONFIG='$(PG_CONFIG)' test/style/analyze
 
 check-symbols: all-lib
 	test/style/symbols $(shlib)
@@ -197,6 +201,7 @@ help:
 	@echo 'make unit               build the unit tests'
 	@echo 'make unit-sanitized     the same with ASan, UBSan and LSan'
 	@echo 'make check-style        format, layers, sizes of functions and files'
+	@echo 'make analyze            cppcheck, clang-tidy and gcc -fanalyzer'
 	@echo 'make check-compilers    no warnings under gcc and clang'
 	@echo 'make check-symbols      no call that the server would catch'
 	@echo 'make indent             format the C sources in place'

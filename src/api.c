@@ -319,12 +319,15 @@ start_call(MpHttp *http, const MpSettings *settings, MpCallSpec *spec)
 	const Endpoint *endpoint = &endpoints[spec->kind];
 	const MpPair ids = {spec->account, spec->project};
 	char		path[PATH_SIZE + 40];
+	MpCall	   *call;
 
 	expand_path(endpoint->path, settings->organization_id, &ids, path);
 	strcat(path, endpoint->query);
 	spec->method = endpoint->method;
 	spec->path = path;
-	return mp_call_start(http, settings, spec);
+	call = mp_call_start(http, settings, spec);
+	spec->path = NULL;			/* it does not outlive this function */
+	return call;
 }
 
 /* Takes over the reference to body; NULL means that packing it failed. */

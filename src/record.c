@@ -504,10 +504,9 @@ convert_boolean(const MpJsonValue *value, bool *boolean)
 static bool
 fail_json(Reading *reading, const MpJsonString *name)
 {
-	MpFault    *fault = reading->fault;
 	Candidate  *key = &reading->candidates[key_field(reading->kind)];
-	char		reason[sizeof(fault->reason)];
-	char		field[sizeof(fault->field)] = "";
+	char		reason[sizeof(reading->fault->reason)];
+	char		field[sizeof(reading->fault->field)] = "";
 
 	if ((reading->seen & MP_FIELD_BIT(key_field(reading->kind))) != 0 &&
 		convert_integer(&key->value, 1, &reading->id) != NULL)

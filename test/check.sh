@@ -94,7 +94,7 @@ then
 fi
 if is_wanted test/t/000_style.pl "$@"
 then
-	need_packages clang universal-ctags
+	need_packages clang universal-ctags cppcheck
 	# From 16 on it comes with the server.
 	[ -x "$bindir/pg_bsd_indent" ] || need_packages pg-bsd-indent
 fi

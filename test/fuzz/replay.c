@@ -13,7 +13,7 @@
 int
 main(int argc, char **argv)
 {
-	char	   *bytes = malloc(LARGEST);
+	static char bytes[LARGEST];
 
 	for (int i = 1; i < argc; i++)
 	{
@@ -33,6 +33,5 @@ main(int argc, char **argv)
 		LLVMFuzzerTestOneInput((const uint8_t *) input, length);
 		free(input);
 	}
-	free(bytes);
 	return 0;
 }

@@ -99,7 +99,7 @@ sim_request_abort(SimRequest *request)
 	struct sockaddr nowhere = {0};
 
 	nowhere.sa_family = AF_UNSPEC;
-	connect(socket_of(request), &nowhere, sizeof(nowhere));
+	(void) connect(socket_of(request), &nowhere, sizeof(nowhere));
 }
 
 void

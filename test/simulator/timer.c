@@ -62,6 +62,7 @@ sim_timer_start(SimTimer *timer, int64_t due)
 	if (running + 1 >= capacity)
 	{
 		capacity = capacity == 0 ? 64 : capacity * 2;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are meant */
 		heap = sim_memory_resize(heap, capacity * sizeof(*heap));
 	}
 	timer->due = due;

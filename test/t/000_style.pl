@@ -17,6 +17,7 @@ sub passes
 passes('formatted as pgindent does', 'test/style/indent --check');
 passes('layers', 'test/style/layers');
 passes('shape', 'test/style/shape');
+passes('cppcheck', 'test/style/analyze cppcheck');
 passes('no warnings under gcc and clang', 'make -s check-compilers');
 passes('no symbol that the server would catch',
 	'test/style/symbols mixpanel_sa_fdw.so');

@@ -103,7 +103,8 @@ count_descriptors(void)
 
 	while (directory != NULL && readdir(directory) != NULL)
 		count++;
-	closedir(directory);
+	if (directory != NULL)
+		closedir(directory);
 	return count;
 }
 

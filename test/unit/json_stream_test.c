@@ -161,6 +161,7 @@ check(const char *answer, size_t length, const char *expected)
 	int			wrong = 0;
 
 	for (size_t i = 0; i < length && i < sizeof(name) - 1; i++)
+		/* cppcheck-suppress arrayIndexOutOfBounds; i < length */
 		name[i] = answer[i] >= ' ' ? answer[i] : '.';
 	is_str(whole.data, expected, "%s", name);
 	for (size_t first = 0; first <= length && wrong == 0; first++)
