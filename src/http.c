@@ -446,7 +446,7 @@ end_attempt(MpRequest *request, CURLcode code)
 	MpOutcome	outcome = mp_http_transfer_end(request, code);
 	int64_t		wait;
 
-	request->lost = outcome == MP_OUTCOME_LOST;
+	request->lost |= outcome == MP_OUTCOME_LOST;
 
 	/*
 	 * Between connecting and sending, libcurl needs to be run: if the caller

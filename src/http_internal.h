@@ -168,7 +168,8 @@ struct MpRequest
 	int			hops;			/* redirects followed by this attempt */
 	char	   *hop_url;		/* where they led; NULL: url */
 	char	   *location;		/* where the last answer points */
-	bool		lost;			/* the last attempt lost its connection */
+	bool		lost;			/* an attempt lost its connection: the others
+								 * of its time may be as dead */
 	bool		hopeless;		/* a failure that trying again cannot mend */
 	bool		doubtful;		/* an attempt that failed may have been
 								 * carried out */

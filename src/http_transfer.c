@@ -32,6 +32,7 @@ static bool set_callbacks(MpRequest *request, CURL *easy);
 static void set_connection(const MpRequest *request, CURL *easy);
 static int	on_ready(void *context, char *remote, char *local,
 					 int remote_port, int local_port);
+static void begin_anew(MpRequest *request);
 static size_t on_header(char *bytes, size_t size, size_t count,
 						void *context);
 static void note_encodings(MpHttpTransfer *transfer, const char *line,
@@ -372,13 +373,34 @@ on_ready(void *context, char *remote, char *local, int remote_port,
 	(void) local;
 	(void) remote_port;
 	(void) local_port;
-	/* what went out on the dead one may have been carried out */
-	request->doubtful |= request->transfer.sent;
+	if (request->transfer.sent)
+		begin_anew(request);
 	request->transfer.sent = true;
 	request->answer.maybe_sent = true;
 	request->transfer.last_byte = mp_http_now();
 	mp_http_tally_sent(request);
 	return CURL_PREREQFUNC_OK;
+}
+
+/*
+ * libcurl sends the request once more by itself.  What went out before may
+ * have been carried out, and what came of an answer is not part of the next:
+ * a stream may be refused in the middle of its body (HTTP_1_1_REQUIRED).
+ */
+static void
+begin_anew(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	request->doubtful = true;
+	if (mp_http_is_success(transfer->status) && transfer->body_bytes > 0)
+		request->restarts++;
+	mp_http_buffer_clear(&request->unread);
+	transfer->status = 0;
+	transfer->header_bytes = 0;
+	transfer->body_bytes = 0;
+	transfer->paused = false;
+	transfer->resume = false;
 }
 
 /* One header line: of an answer, of a 1xx before it, or a trailer. */

@@ -355,7 +355,7 @@ my @once = (
 		{ fault => { kind => 'garbage', streams => 5, deaf => 1 } }, 8 ],
 	[ 'early hints', { fault => { kind => 'hints', count => 0 } }, 0 ],
 	[ 'trailers', { fault => { kind => 'trailers', count => 0 } }, 0 ],
-	[ 'many PINGs', { fault => { kind => 'pings', number => 20_000 } }, 0 ],
+	[ 'many PINGs', { fault => { kind => 'pings', number => 20_000 } }, 8 ],
 	(
 		map {
 			my $where = $_;
@@ -438,6 +438,14 @@ sub gives_up
 			start_peer_case($peer, fault => { %{$fault}, count => 0 });
 			my $result = $test->run($sql);
 			my ($most) = load($peer->report, 'GET');
+			# To some releases of libcurl a stream without a length that is reset
+			# without an error has ended well; the JSON has not.
+			if ($fault->{lengthless} && $fault->{code} == 0
+				&& $result->{code} eq 'HV004')
+			{
+				like($result->{detail}, qr/an early end/, "$name: error");
+				next;
+			}
 			MixpanelTest::error_is($result, '08006', "$name: error",
 				message => qr{GET $org/\d+}, detail => qr/ after 3 tries\.$/);
 

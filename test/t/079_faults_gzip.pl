@@ -315,7 +315,7 @@ sub transfer_encoding
 	$test->options(
 		base_url => 'http://127.0.0.1:' . $listener->port . '/api/app');
 	MixpanelTest::error_is($test->run($one), 'HV004', 'two headers',
-		detail => qr/encoding/);
+		detail => qr/encoding/i);
 	is($listener->connections(1), 1, 'one request');
 	return;
 }
