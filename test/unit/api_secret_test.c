@@ -4,9 +4,8 @@
  *		From the request to the record: no memory is given back with the new
  *		account's secret in it.
  *
- * The linker lets every free() of our files come by here first (--wrap=free),
- * and jansson is given functions of this file, so that what it frees is seen
- * as well.
+ * The linker lets every free() of our files come by here first (--wrap=free).
+ * jansson, which reads no answer so far, is given a function of this file.
  *
  *-------------------------------------------------------------------------
  */
@@ -186,8 +185,6 @@ static void
 test_watch(void)
 {
 	json_t	   *text;
-	json_malloc_t allocate;
-	json_free_t release;
 
 	json_set_alloc_funcs(malloc, free_of_jansson);
 	text = json_loads("[\"received-token\"]", 0, NULL);
@@ -200,9 +197,6 @@ test_watch(void)
 	test_answers();
 	test_refusal();
 	test_cancel();
-	json_get_alloc_funcs(&allocate, &release);
-	ok(allocate == malloc && release == free_of_jansson,
-	   "jansson's memory is others' again");
 }
 
 int
