@@ -148,11 +148,13 @@ is_candidate(const JoinSearch *search)
 		!has_pseudoconstant(search->inner->baserestrictinfo);
 }
 
+/* One that can have no row (WHERE false) is none: it was never planned. */
 static bool
 is_our_table(const RelOptInfo *rel)
 {
-	return (rel->reloptkind == RELOPT_BASEREL ||
-			rel->reloptkind == RELOPT_OTHER_MEMBER_REL) &&
+	return rel->fdw_private != NULL &&
+		(rel->reloptkind == RELOPT_BASEREL ||
+		 rel->reloptkind == RELOPT_OTHER_MEMBER_REL) &&
 		rel->fdwroutine != NULL &&
 		rel->fdwroutine->GetForeignPlan == mixpanelGetForeignPlan;
 }

@@ -35,6 +35,8 @@ select k.n, a.username, m.project_id, k2.n from jl.k join S.service_accounts a o
 select k.n, x.c from jl.k left join lateral (select count(*) c from S.project_memberships m where m.service_account_id=k.k) x on true
 select k.n, x.c from jl.k, lateral (select count(*) c from jl.k k2 join S.project_memberships m on m.service_account_id=k2.k where k2.n=k.n and k2.g<3) x where k.g=2 and k.p<1004
 select k.n, x.c from jl.k, lateral (select max(a.username) c from jl.k k2 left join S.service_accounts a on a.id=k2.k and a.id<>k.k where k2.p=k.p and k2.g=1) x where k.g=3 and k.p<1006
+select k.n, a.username from jl.k left join (select * from S.service_accounts where null::int <> 1) a on a.id=k.k
+select k.n from jl.k where not exists (select 1 from S.project_memberships m where m.service_account_id=k.k and null::int <> 1)
 select k.n, coalesce(m.role,'-'), coalesce(a.username,'?') from jl.k left join (S.project_memberships m join S.service_accounts a on a.id=m.service_account_id) on m.service_account_id=k.k where k.g=4
 select k.n from jl.k where k.k = any (select service_account_id from S.project_memberships where role='admin') and k.g in (1,2)
 select k.n, (select max(role) from S.project_memberships m where m.service_account_id=k.k) from jl.k where g=0
