@@ -1,7 +1,8 @@
 /*
  * A resolver that does not answer, for LD_PRELOAD: getaddrinfo() of the name
  * in MP_HANGING_NAME takes 10 ms, and as long as the file named in
- * MP_HANGING_WHILE is there; then it finds nothing.  Other names are the system's.
+ * MP_HANGING_WHILE is there; then it finds nothing.  Other names are the
+ * system's.
  */
 #include <dlfcn.h>
 #include <netdb.h>

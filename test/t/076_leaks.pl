@@ -229,17 +229,19 @@ my $session = $test->connect;
 my $statements = 0;
 my @wrong;
 
-# One after another, as a script; the SQLSTATEs that are wanted, in order.
+# One after another, as a script; the SQLSTATEs that are wanted, in order.  A
+# name is waited for only once where libcurl remembers that there is none.
 sub run_cases
 {
 	my (@cases) = @_;
 	my $result = $session->run(join ";\n", map { $_->[0] } @cases);
 	my @codes = $result->{raw} =~ /^ERROR:  (\w{5}):/mg;
-	my @wanted = map { $_->[1] // () } @cases;
+	my @wanted =
+	  map { $_->[0] =~ /nameless/ ? '(?:57014|08001)' : $_->[1] } @cases;
 
 	$statements += @codes;
 	push @wrong, "wanted @wanted\n   got @codes\n$result->{raw}"
-	  if "@wanted" ne "@codes";
+	  if "@codes" !~ /^@wanted$/;
 	return;
 }
 
