@@ -26,6 +26,9 @@
  * Redirects (301, 302, 307, 308) are followed with method and body kept, at
  * most MP_HTTP_REDIRECTS times, to the same scheme, host and port only.
  *
+ * Of the body of an answer other than 2xx, as much is read as a message can
+ * need; what goes on behind that is not waited for.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef MP_HTTP_H

@@ -17,7 +17,7 @@
 
 #include "http_internal.h"
 
-/* Kept of the body of an answer other than 2xx: enough for its message. */
+/* Read of the body of an answer other than 2xx: enough for its message. */
 #define ERROR_BODY_LIMIT	(64 * 1024)
 
 static MpHttpLane *choose_lane(const MpRequest *request);
@@ -499,15 +499,19 @@ on_body(char *bytes, size_t size, size_t count, void *context)
 	return keep_body(request, bytes, length) ? length : 0;
 }
 
-/* False, with the fault noted, ends the transfer. */
+/* False ends the transfer: with the fault noted, or as its status says. */
 static bool
 keep_body(MpRequest *request, const char *bytes, size_t length)
 {
 	MpHttpTransfer *transfer = &request->transfer;
 	bool		success = mp_http_is_success(transfer->status);
+	bool		enough = false;
 
 	if (!success && length > ERROR_BODY_LIMIT - transfer->body_bytes)
+	{
 		length = ERROR_BODY_LIMIT - transfer->body_bytes;
+		enough = true;
+	}
 	if (success && !request->streamed &&
 		length > MP_HTTP_BODY_LIMIT - transfer->body_bytes)
 	{
@@ -520,7 +524,7 @@ keep_body(MpRequest *request, const char *bytes, size_t length)
 		return false;
 	}
 	transfer->body_bytes += length;
-	return true;
+	return !enough;
 }
 
 static bool
@@ -634,7 +638,8 @@ explain(const MpHttpTransfer *transfer, MpOutcome outcome, CURLcode code)
 		return "the headers are too long";
 	if (outcome == MP_OUTCOME_TOO_LARGE)
 		return "the body is too long";
-	if (outcome == MP_OUTCOME_NO_MEMORY)
+	if (outcome == MP_OUTCOME_NO_MEMORY ||
+		(outcome == MP_OUTCOME_STATUS && code == CURLE_WRITE_ERROR))
 		return "";
 	if (outcome == MP_OUTCOME_BAD_ENCODING && transfer->encodings > 1)
 		return "its encoding was not asked for";
