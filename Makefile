@@ -30,6 +30,7 @@ OBJS = \
 	src/flush_settle.o \
 	src/http.o \
 	src/http_buffer.o \
+	src/http_encoding.o \
 	src/http_lane.o \
 	src/http_list.o \
 	src/http_redirect.o \

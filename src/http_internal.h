@@ -6,6 +6,7 @@
  *	http.c			the pool, each server's window, the states of a request
  *	http_request.c	one request: what is asked, what is read of the answer
  *	http_transfer.c	one HTTP request on one libcurl handle, and how it ended
+ *	http_encoding.c	which encodings of a body are asked for, and allowed
  *	http_lane.c		a libcurl multi handle with its connections
  *	http_retry.c	what is sent again, and when
  *	http_redirect.c	where a redirect leads, and whether it may be followed
@@ -238,6 +239,19 @@ extern void mp_http_transfer_use(CURL *easy, int fd);
 
 /* Bytes have come on this socket. */
 extern void mp_http_transfer_hear(MpRequest *request, int fd);
+
+/* ---- http_encoding.c ---- */
+
+/* Ask for what is allowed.  False when out of memory. */
+extern bool mp_http_encoding_ask(CURL *easy);
+
+/*
+ * How many encodings the header lines so far have named, given how many the
+ * lines before this one have.  More than one, or one that was not asked for,
+ * is more than 1; a status line begins anew.
+ */
+extern int	mp_http_encoding_count(int count, const char *line,
+								   size_t length);
 
 /* ---- http_lane.c ---- */
 

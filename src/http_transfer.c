@@ -26,7 +26,6 @@ static bool is_multiplexed(const MpRequest *request);
 static bool set_options(MpRequest *request);
 static bool set_address(MpRequest *request, CURL *easy);
 static bool set_authorities(const MpRequest *request, CURL *easy);
-static bool set_encoding(CURL *easy);
 static bool set_method(const MpRequest *request, CURL *easy);
 static bool set_callbacks(MpRequest *request, CURL *easy);
 static void set_connection(const MpRequest *request, CURL *easy);
@@ -35,11 +34,6 @@ static int	on_ready(void *context, char *remote, char *local,
 static void begin_anew(MpRequest *request);
 static size_t on_header(char *bytes, size_t size, size_t count,
 						void *context);
-static void note_encodings(MpHttpTransfer *transfer, const char *line,
-						   size_t length);
-static const char *after_name(const char *line, const char *end,
-							  const char *name);
-static bool is_word(const char *start, const char *end, const char *word);
 static size_t on_body(char *bytes, size_t size, size_t count, void *context);
 static bool keep_body(MpRequest *request, const char *bytes, size_t length);
 static bool must_pause(const MpRequest *request, size_t length);
@@ -234,7 +228,7 @@ set_address(MpRequest *request, CURL *easy)
 		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) != CURLE_OK ||
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, "mixpanel_sa_fdw")
 		!= CURLE_OK ||
-		!set_encoding(easy) ||
+		!mp_http_encoding_ask(easy) ||
 		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
 		!= CURLE_OK)
 		return false;
@@ -272,19 +266,6 @@ set_authorities(const MpRequest *request, CURL *easy)
 		== CURLE_OK &&
 		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->ca_file)
 		!= CURLE_OUT_OF_MEMORY;
-}
-
-/*
- * gzip turns a byte into a thousand at most.  Other encodings know no such
- * bound, and what one read from the network becomes is in memory at once.
- */
-static bool
-set_encoding(CURL *easy)
-{
-	if (!(curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_LIBZ))
-		return true;
-	return curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip")
-		== CURLE_OK;
 }
 
 static bool
@@ -419,7 +400,8 @@ on_header(char *bytes, size_t size, size_t count, void *context)
 		transfer->fault = MP_OUTCOME_TOO_LARGE;
 		return 0;
 	}
-	note_encodings(transfer, bytes, length);
+	transfer->encodings = mp_http_encoding_count(transfer->encodings,
+												 bytes, length);
 	if (bytes[0] != '\r' && bytes[0] != '\n')
 		return length;
 
@@ -432,55 +414,6 @@ on_header(char *bytes, size_t size, size_t count, void *context)
 	if (mp_http_is_success(transfer->status))
 		transfer->fault = MP_OUTCOME_BAD_ENCODING;
 	return 0;
-}
-
-/*
- * libcurl undoes each encoding that it knows, asked for or not, and one after
- * another.  One gzip is allowed; anything else counts as too many.
- */
-static void
-note_encodings(MpHttpTransfer *transfer, const char *line, size_t length)
-{
-	const char *end = line + length;
-	const char *value = after_name(line, end, "Content-Encoding:");
-	const char *start;
-
-	if (length >= 5 && strncmp(line, "HTTP/", 5) == 0)
-		transfer->encodings = 0;
-	if (value == NULL)
-		value = after_name(line, end, "Transfer-Encoding:");
-	while (value != NULL && value < end)
-	{
-		start = value;
-		while (value < end && strchr(", \t\r\n", *value) == NULL)
-			value++;
-		if (is_word(start, value, "gzip") || is_word(start, value, "x-gzip"))
-			transfer->encodings++;
-		else if (value > start && !is_word(start, value, "identity") &&
-				 !is_word(start, value, "chunked"))
-			transfer->encodings += 2;
-		if (value == start)
-			value++;
-	}
-}
-
-/* What follows the name, or NULL if that is another. */
-static const char *
-after_name(const char *line, const char *end, const char *name)
-{
-	size_t		length = strlen(name);
-
-	if ((size_t) (end - line) < length ||
-		strncasecmp(line, name, length) != 0)
-		return NULL;
-	return line + length;
-}
-
-static bool
-is_word(const char *start, const char *end, const char *word)
-{
-	return (size_t) (end - start) == strlen(word) &&
-		strncasecmp(start, word, strlen(word)) == 0;
 }
 
 static size_t
