@@ -742,6 +742,7 @@ foreach my $name (reads(sub { $_[0]{list} }))
 		  pagination), 'n\u0065xt';
 		$refused->($_)
 		  foreach '"has_more":true', '"hasMore":1', '"has_next":true',
+		  '"hasNext":true',
 		  '"page":{"number":1,"of":2}', '"page":1e400', '"next":0.1',
 		  '"links":{"next":"/2"}', '"_links":{"self":1,"next":{"href":"/2"}}';
 		gives($read, $good =~ s/^\{/{$_,/r, $read->{picked}, "no page: $_")
