@@ -146,8 +146,8 @@ endif
 
 # ---- tests ----
 
-.PHONY: simulator unit unit-sanitized check-style analyze check-symbols \
-	check-compilers indent dist help clean-tests
+.PHONY: simulator unit unit-sanitized coverage check-style analyze \
+	check-symbols check-compilers indent dist help clean-tests
 
 simulator:
 	$(MAKE) -C test/simulator simulator
@@ -157,6 +157,10 @@ unit:
 
 unit-sanitized:
 	$(MAKE) -C test/unit SANITIZE=1
+
+# In a private copy of the server's tree; neither built nor installed here.
+coverage:
+	test/variant.sh coverage
 
 check-style:
 	test/style/check-style
@@ -201,6 +205,7 @@ help:
 	@echo 'make simulator          build the simulator of the API'
 	@echo 'make unit               build the unit tests'
 	@echo 'make unit-sanitized     the same with ASan, UBSan and LSan'
+	@echo 'make coverage           which lines and errors the tests reach'
 	@echo 'make check-style        format, layers, sizes of functions and files'
 	@echo 'make analyze            cppcheck, clang-tidy and gcc -fanalyzer'
 	@echo 'make check-compilers    no warnings under gcc and clang'
