@@ -160,7 +160,6 @@ extern MpCallState mp_call_next(MpCall *call, MpRecord *record);
 extern void mp_call_free(MpCall *call);
 
 extern const MpProblem *mp_call_problem(const MpCall *call);
-extern const MpAnswer *mp_call_answer(const MpCall *call);
 extern const MpTally *mp_call_tally(const MpCall *call);
 extern MpCallKind mp_call_kind(const MpCall *call);
 
@@ -169,10 +168,6 @@ extern bool mp_call_ready(const MpCall *call);
 
 /* The request below the call, for mp_http_add_wait(). */
 extern MpRequest *mp_call_request(const MpCall *call);
-
-/* The account and the project in the call's path; 0: none. */
-extern int64_t mp_call_account(const MpCall *call);
-extern int64_t mp_call_project(const MpCall *call);
 
 /* "GET /organizations/123/service-accounts/5", for messages. */
 extern const char *mp_call_title(const MpCall *call);

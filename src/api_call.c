@@ -23,7 +23,6 @@ struct MpCall
 	MpCallKind	kind;
 	uint32_t	wanted;
 	int64_t		account;
-	int64_t		project;
 	char		title[MP_CALL_TITLE_SIZE];
 	MpRequest  *request;
 	MpProblem	problem;
@@ -93,7 +92,6 @@ mp_call_start(MpHttp *http, const MpSettings *settings,
 	call->kind = spec->kind;
 	call->wanted = spec->wanted;
 	call->account = spec->account;
-	call->project = spec->project;
 	call->record_kind = record_kind(spec->kind);
 	snprintf(call->title, sizeof(call->title), "%s %.*s",
 			 mp_http_method_name(spec->method),
@@ -145,12 +143,6 @@ mp_call_problem(const MpCall *call)
 	return &call->problem;
 }
 
-const MpAnswer *
-mp_call_answer(const MpCall *call)
-{
-	return mp_http_answer(call->request);
-}
-
 const MpTally *
 mp_call_tally(const MpCall *call)
 {
@@ -179,18 +171,6 @@ MpCallKind
 mp_call_kind(const MpCall *call)
 {
 	return call->kind;
-}
-
-int64_t
-mp_call_account(const MpCall *call)
-{
-	return call->account;
-}
-
-int64_t
-mp_call_project(const MpCall *call)
-{
-	return call->project;
 }
 
 const char *

@@ -136,7 +136,7 @@ note_problem(Outcome *outcome, const MpCall *call)
 {
 	const MpProblem *problem = mp_call_problem(call);
 
-	require(problem->answer == mp_call_answer(call));
+	require(problem->answer == mp_http_answer(mp_call_request(call)));
 	require(problem->call == mp_call_kind(call));
 	outcome->problem = *problem;
 	snprintf(outcome->message, sizeof(outcome->message), "%s",

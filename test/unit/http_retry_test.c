@@ -22,6 +22,9 @@
 	"\x29\x29\x56\xb2\x8a\xae\x56\xca\x4c\x51\xb2\x32\xac\xd5\x81\x30\x8c" \
 	"\x60\x0c\xe3\xda\xd8\x5a\x00\xbf\x6b\xb7\x5b\x28\x00\x00\x00"
 
+#define PATIENCE 10000			/* ms: less than what is not to be waited for,
+								 * more than a busy machine takes */
+
 /* One reply for all attempts, and what must come of it. */
 typedef struct Case
 {
@@ -203,7 +206,7 @@ test_waits(void)
 	client_reply(EMPTY_WITH("429 Slow", "Retry-After: 1"), REPLY_KEEP);
 	began = client_ms();
 	is_int(client_do(MP_METHOD_POST, "/"), MP_OUTCOME_OK, "after a second");
-	ok(client_ms() - began >= 999 && client_ms() - began < 1900,
+	ok(client_ms() - began >= 999 && client_ms() - began < PATIENCE,
 	   "it took %d ms", (int) (client_ms() - began));
 	ok(client_runs < 40, "%d runs, so nothing spins", client_runs);
 
@@ -211,7 +214,7 @@ test_waits(void)
 	client_reply(EMPTY("500 No"), REPLY_KEEP);
 	began = client_ms();
 	is_int(client_do(MP_METHOD_GET, "/"), MP_OUTCOME_OK, "after two waits");
-	ok(client_ms() - began >= 374 && client_ms() - began < 900,
+	ok(client_ms() - began >= 374 && client_ms() - began < PATIENCE,
 	   "it took %d ms", (int) (client_ms() - began));
 
 	settings.max_retry_wait = 1000;
@@ -344,9 +347,10 @@ test_silence(void)
 		client_finish(request);
 		is_int(mp_http_answer(request)->outcome, MP_OUTCOME_TIMEOUT,
 			   "silence: %s", mp_http_answer(request)->detail);
+		server_await(server, i % 2 == 0 ? 3 : 1);
 		is_int(server_requests(server), i % 2 == 0 ? 3 : 1, "requests");
 		ok(mp_http_answer(request)->maybe_sent, "was sent");
-		ok(client_ms() - began < 1500, "it took %d ms",
+		ok(client_ms() - began < PATIENCE, "it took %d ms",
 		   (int) (client_ms() - began));
 		ok(client_runs < 60, "%d runs, so nothing spins", client_runs);
 		mp_http_free(request);
@@ -357,16 +361,16 @@ test_silence(void)
 static void
 test_drip(void)
 {
-	Reply		drip = {.bytes = EMPTY("200 OK"),.drip = 10};
+	Reply		drip = {.bytes = EMPTY("200 OK"),.drip = 40};
 	double		began = client_ms();
 
 	client_begin();
-	settings.request_timeout = 150;
+	settings.request_timeout = 1000;
 	settings.max_retries = 0;
 	server_push(server, drip);
 	is_int(client_do(MP_METHOD_GET, "/"), MP_OUTCOME_OK,
 		   "a byte now and then is no silence");
-	ok(client_ms() - began > 300, "although it took %d ms",
+	ok(client_ms() - began > 1000, "although it took %d ms",
 	   (int) (client_ms() - began));
 	client_end();
 }
@@ -376,6 +380,7 @@ static void
 test_away(void)
 {
 	MpRequest  *request;
+	int			i;
 
 	client_begin();
 	settings.request_timeout = 50;
@@ -383,6 +388,8 @@ test_away(void)
 	request = client_start(MP_METHOD_GET, "/");
 	while (server_requests(server) < 1)
 		client_step(1);
+	for (i = 0; i < 10000 && server_sent(server) == 0; i++)
+		poll(NULL, 0, 1);
 	poll(NULL, 0, 200);
 	is_int(client_finish(request), MP_OUTCOME_OK, "away for long");
 	mp_http_free(request);
@@ -400,6 +407,7 @@ check_fan_out(int port)
 
 	snprintf(base_url, sizeof(base_url), "https://127.0.0.1:%d", port);
 	settings.base_url = base_url;
+	settings.connect_timeout = 500;
 	settings.max_retries = 0;
 	for (i = 0; i < 8; i++)
 		requests[i] = client_start(MP_METHOD_GET, "/");
@@ -409,7 +417,7 @@ check_fan_out(int port)
 			   "waiting for a connection");
 		mp_http_free(requests[i]);
 	}
-	ok(client_ms() - began < 300, "it took %d ms",
+	ok(client_ms() - began < 4 * settings.connect_timeout, "it took %d ms",
 	   (int) (client_ms() - began));
 }
 
