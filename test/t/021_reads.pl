@@ -467,6 +467,24 @@ subtest 'rows are handed out while the list arrives' => sub {
 	$test->rows('COMMIT');
 };
 
+subtest 'ANALYZE of more rows than a sample has' => sub {
+	$test->start_over(accounts => 2000, memberships_per_account => 0);
+	my $result = $test->run('SET default_statistics_target = 1; '
+		  . 'ANALYZE VERBOSE mp.service_accounts');
+	is($result->{code}, '', 'ANALYZE');
+	like(join("\n", map { $_->{message} } @{ $result->{notices} }),
+		qr/"service_accounts": 2000 rows read, 300 rows in sample/,
+		'reads all, keeps a sample');
+	is($test->count_of('GET'), 1, 'in one request');
+	is( $test->rows('SELECT reltuples FROM pg_class '
+			  . "WHERE oid = 'mp.service_accounts'::regclass"),
+		2000, 'how many there are');
+	is( $test->rows('SELECT n_distinct FROM pg_stats WHERE '
+			  . "(schemaname, tablename, attname) = ('mp', 'service_accounts', 'id')"),
+		-1, 'ids are distinct');
+	$test->rows('RESET default_statistics_target');
+};
+
 subtest 'memory' => sub {
 	my $status = '/proc/self/status';
 	my $peak = sub { slurp_file($status) =~ /VmHWM:\s+(\d+)/; $1 };
