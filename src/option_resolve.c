@@ -46,6 +46,7 @@ static const char *region_url(const char *region);
 static char *without_slash(const char *url);
 static char *to_api(const char *text);
 static char *read_secret(const char *path);
+static int	errcode_for_secret_file(void);
 static void check_secret_file(int fd, const char *path);
 static const char *find_text(Oid table, const char *name);
 
@@ -363,7 +364,7 @@ read_secret(const char *path)
 
 	if (fd < 0)
 		ereport(ERROR,
-				(errcode_for_file_access(),
+				(errcode_for_secret_file(),
 				 errmsg("could not open secret_file \"%s\": %m", path)));
 	check_secret_file(fd, path);
 	length = read(fd, line, SECRET_LINE);
@@ -384,6 +385,15 @@ read_secret(const char *path)
 				 errdetail("Its first line is empty or longer than %d bytes.",
 						   SECRET_LINE - 1)));
 	return secret;
+}
+
+/* A socket and links in a circle, which are internal errors to the server. */
+static int
+errcode_for_secret_file(void)
+{
+	if (errno == ENXIO || errno == ELOOP)
+		return errcode(ERRCODE_WRONG_OBJECT_TYPE);
+	return errcode_for_file_access();
 }
 
 static void

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use IO::Socket::UNIX;
 use MIME::Base64 qw(encode_base64);
 use MixpanelSimulator;
 use MixpanelTest;
@@ -454,7 +455,10 @@ subtest 'a file with the secret' => sub {
 	symlink "$folder/ffor everybody", "$folder/open link" or die;
 	symlink "$folder/nowhere", "$folder/dangling" or die;
 	mkdir "$folder/folder", 0700 or die;
+	symlink "$folder/circle", "$folder/circle" or die;
 	POSIX::mkfifo("$folder/fifo", 0600) or die;
+	my $socket = IO::Socket::UNIX->new(Local => "$folder/socket", Listen => 1)
+	  or die "no socket: $!\n";
 	file_is("$folder/link", '', 'a link');
 	file_is("$folder/open link", '42501', 'a link to an open file');
 	file_is("$folder/dangling", '58P01', 'a link to nothing');
@@ -463,6 +467,8 @@ subtest 'a file with the secret' => sub {
 	file_is("$folder/folder", '42809', 'a folder', message => qr/is not a regular file/);
 	file_is("$folder/secret/x", '42809', 'below a file');
 	file_is("$folder/fifo", '42809', 'a FIFO', message => qr/is not a regular file/);
+	file_is("$folder/socket", '42809', 'a socket');
+	file_is("$folder/circle", '42809', 'a link to itself');
 	file_is('/dev/zero', '42809', 'a device');
 	file_is('/dev/null', '42809', 'another');
 	SKIP:
