@@ -466,21 +466,22 @@ load_me(MpCall *call)
 	MpEnvelope	envelope;
 
 	if (!mp_envelope_read(bytes, length, &envelope))
+	{
 		fail(call, envelope.no_memory ? MP_PROBLEM_NO_MEMORY :
 			 MP_PROBLEM_BODY, envelope.reason);
-	else if (!judge_envelope(call, &envelope))
 		return false;
-	else if (envelope.projects.kind != MP_JSON_OBJECT &&
-			 envelope.projects.kind != MP_JSON_ARRAY)
-		fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
-	else
-	{
-		text = &envelope.projects.text;
-		call->members = malloc(MP_JSON_MEMBERS(text->length) *
-							   sizeof(MpJsonMember));
 	}
-	if (call->failed)
+	if (!judge_envelope(call, &envelope))
 		return false;
+	if (envelope.projects.kind != MP_JSON_OBJECT &&
+		envelope.projects.kind != MP_JSON_ARRAY)
+	{
+		fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
+		return false;
+	}
+	text = &envelope.projects.text;
+	call->members = malloc(MP_JSON_MEMBERS(text->length) *
+						   sizeof(MpJsonMember));
 	if (call->members == NULL)
 	{
 		fail(call, MP_PROBLEM_NO_MEMORY, NULL);

@@ -120,9 +120,9 @@ note_message(MpEnvelope *envelope, const MpJsonString *name,
 {
 	MpJsonValue words = *value;
 
-	for (int i = 0; i < envelope->message_rank; i++)
+	for (int i = 0; i < (int) LENGTH_OF(message_names); i++)
 	{
-		if (!is_named(name, message_names[i]))
+		if (i >= envelope->message_rank || !is_named(name, message_names[i]))
 			continue;
 		if (value->kind == MP_JSON_OBJECT &&
 			!find_member(value, "message", &words))
@@ -222,8 +222,9 @@ keep_message(MpEnvelope *envelope, const MpJsonString *string)
 	MpBuffer	text = {0};
 	size_t		length;
 
-	if (mp_buffer_reserve(&text, string->length + 1))
-		text.length = mp_json_string_unescape(string, text.data);
+	if (!mp_buffer_reserve(&text, string->length + 1) || text.data == NULL)
+		return;
+	text.length = mp_json_string_unescape(string, text.data);
 	length = text.length;
 	if (length >= sizeof(envelope->message))
 		length = sizeof(envelope->message) - 1;
