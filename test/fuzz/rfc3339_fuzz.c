@@ -107,6 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		input = copy_bytes(data, size);
 		read = mp_rfc3339_parse(input, size, &time);
+		require(!read || size >= sizeof("2024-01-15T10:30:00Z") - 1);
 		if (read)
 			check_parsed(input, size, time);
 		free(input);

@@ -86,7 +86,7 @@ create(char *secret, size_t size)
 		result = secret;
 	}
 	/* to the end, where what stands around the record is read */
-	while ((state = mp_call_next(call, &record)) == MP_CALL_WAIT)
+	while (mp_call_next(call, &record) == MP_CALL_WAIT)
 		client_step(1000);
 	mp_record_release(&record);
 	mp_call_free(call);

@@ -332,7 +332,7 @@ test_items(void)
 {
 	const char *text = " [1, {\"a\":[2]} ,[]]";
 	MpJsonCursor cursor;
-	MpJsonValue value;
+	MpJsonValue value = {0};
 	int			count = 0;
 
 	mp_json_cursor_open(&cursor, text, strlen(text), 3, members);
