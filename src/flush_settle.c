@@ -26,6 +26,7 @@ static void probe_removal(MpFlush *flush, MpUnit *unit);
 static void finish_unit(MpFlush *flush, MpUnit *unit);
 static bool any_replaces(const MpFlush *flush, const MpUnit *unit);
 static void replace_members(MpFlush *flush, MpUnit *unit);
+static int	keep_removed(const MpFlush *flush, int *finals, int count);
 static bool remove_members(MpFlush *flush, MpUnit *unit, const int *finals,
 						   int count);
 static void restore_members(MpFlush *flush, MpUnit *unit, const int *finals,
@@ -243,6 +244,7 @@ replace_members(MpFlush *flush, MpUnit *unit)
 		restore_members(flush, unit, replaced, count);
 		mp_flush_raise(flush, &error);
 	}
+	count = keep_removed(flush, replaced, count);
 	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_UNKNOWN);
 	mp_flush_set_fates(flush, replaced, count, MP_FATE_REPLACING);
 	if (run_side_call(flush,
@@ -267,7 +269,22 @@ replace_members(MpFlush *flush, MpUnit *unit)
 	mp_flush_raise(flush, &error);
 }
 
-/* True if all of them are out; one by one where one is gone already. */
+/* Of these, keep those that were removed; returns how many they are. */
+static int
+keep_removed(const MpFlush *flush, int *finals, int count)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < count; i++)
+		if (flush->fates[finals[i]] == MP_FATE_REMOVED)
+			finals[kept++] = finals[i];
+	return kept;
+}
+
+/*
+ * False if a removal fails; one by one where one of them is refused.  A member
+ * whose removal is refused is gone already, or the addition will tell.
+ */
 static bool
 remove_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 {
@@ -300,7 +317,8 @@ remove_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
 				continue;
 			}
 		}
-		mp_flush_set_fates(flush, &finals[i], step, MP_FATE_REMOVED);
+		else
+			mp_flush_set_fates(flush, &finals[i], step, MP_FATE_REMOVED);
 		i += step;
 	}
 	return true;

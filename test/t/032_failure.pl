@@ -285,6 +285,29 @@ subtest 'the report, whatever the API says' => sub {
 	is($test->count_of('POST'), 1, 'sent once');
 };
 
+# A refused call is applied to nothing: not even a removal that was to make
+# room for the same member with another role.
+subtest 'a member who can be neither replaced nor removed' => sub {
+	foreach my $write (qw(bulk single))
+	{
+		my $before = start_over(existing_member_status => 400);
+		$test->options(membership_write => $write);
+		# the bulk call changes roles of itself
+		$simulator->fault(path => 'add-to-project$', status => 400, count => 0);
+		$simulator->fault(
+			$write eq 'bulk'
+			? (path => 'remove-from-project$')
+			: (method => 'DELETE'),
+			status => 400);
+		MixpanelTest::error_is(
+			$test->run(q(UPDATE mp.project_memberships SET role = 'owner' WHERE
+				service_account_id = 2 AND project_id = 1002)),
+			'22023', "$write: refused",
+			detail => qr/^(?:Mixpanel says: .*\n)?Applied: 0\.\nNot applied: 1 \(service account 2 in project 1002 as owner\)\.$/);
+		is_deeply(state($test), $before, 'nothing is changed');
+	}
+};
+
 subtest 'a role that the API does not change' => sub {
 	my $update = q(UPDATE mp.project_memberships SET role = '%s' WHERE
 		service_account_id = 2 AND project_id = 1002);
