@@ -306,6 +306,19 @@ subtest 'a member who can be neither replaced nor removed' => sub {
 			detail => qr/^(?:Mixpanel says: .*\n)?Applied: 0\.\nNot applied: 1 \(service account 2 in project 1002 as owner\)\.$/);
 		is_deeply(state($test), $before, 'nothing is changed');
 	}
+
+	# Two, whose removal is refused at first: one by one, and given back.
+	my $before = start_over(memberships_per_account => 2);
+	$simulator->fault(path => 'add-to-project$', status => 400, count => 2);
+	$simulator->fault(path => 'remove-from-project$', status => 400);
+	MixpanelTest::error_is(
+		$test->run(q(UPDATE mp.project_memberships SET role = 'owner' WHERE
+			service_account_id = 3)),
+		'22023', 'two: refused',
+		detail => qr/^Applied: 0\.\nNot applied: 2 \(/m);
+	is( scalar(grep { m!remove-from-project! } map { $_->{path} } @{ $simulator->log }),
+		3, 'together, then one by one');
+	is_deeply(state($test), $before, 'given back');
 };
 
 subtest 'a role that the API does not change' => sub {
