@@ -223,6 +223,7 @@ free_calls(void *arg)
 	for (int i = 0; i < flush->unit_count; i++)
 		mp_call_free(flush->units[i]->call);
 	mp_call_free(flush->side_call);
+	mp_record_release(&flush->side_record);
 }
 
 /* Deletions come last: they take memberships along and cannot be undone. */

@@ -61,17 +61,16 @@ mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
 						 bool *unreadable)
 {
 	const MpSettings *settings = mp_changeset_target(unit->target);
+	MpRecord   *record = &flush->side_record;
 	Search		search;
-	MpRecord	record;
 	MpCallState state;
 
 	begin_search(&search, flush, unit, true);
-	mp_record_init(&record);
 	mp_call_free(flush->side_call);
 	flush->side_call = NULL;
 	flush->side_call = mp_session_started(mp_api_me(mp_session_http(),
 													settings));
-	while ((state = mp_call_next(flush->side_call, &record)) == MP_CALL_WAIT ||
+	while ((state = mp_call_next(flush->side_call, record)) == MP_CALL_WAIT ||
 		   state == MP_CALL_RECORD)
 	{
 		bool	   *found;
@@ -82,7 +81,7 @@ mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
 			continue;
 		}
 		found = find_id(&search,
-						record.values[MP_FIELD_PROJECT_ID].as.integer);
+						record->values[MP_FIELD_PROJECT_ID].as.integer);
 		if (found != NULL)
 			*found = true;
 	}
@@ -92,6 +91,7 @@ mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
 
 		*unreadable = status != 404 && status != 405;
 	}
+	mp_record_release(record);
 	mp_call_free(flush->side_call);
 	flush->side_call = NULL;
 	if (state == MP_CALL_FAILED)

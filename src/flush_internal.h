@@ -67,6 +67,7 @@ typedef struct MpFlush
 	bool		complete;		/* all was sent and applied */
 	bool		reported;		/* the error that ends it has the report */
 	MpCall	   *side_call;		/* of settling a refusal */
+	MpRecord	side_record;	/* of its answer */
 } MpFlush;
 
 /* ---- flush.c ---- */

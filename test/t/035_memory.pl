@@ -1,4 +1,5 @@
-# A million queued changes: what they cost, and that a rollback sends nothing.
+# A million queued changes: what they cost, and that a rollback sends nothing;
+# and that the search for a culprit gives its memory back.
 
 use strict;
 use warnings;
@@ -60,6 +61,38 @@ memory_is_bounded('a million memberships',
 	"i % 1000 + 1, i / 1000 + 1, 'analyst'");
 memory_is_bounded('with some roles, in a savepoint that is released',
 	"i, 1, 'role ' || i % 20", 1);
+
+# What it has allocated, touched or not, in kB.
+sub allocated
+{
+	my ($session) = @_;
+	my ($size) = slurp_file('/proc/' . $session->pid . '/status') =~
+	  /^VmData:\s+(\d+) kB$/m;
+
+	return $size;
+}
+
+subtest 'a COMMIT that is refused, and a project of many bytes' => sub {
+	my $session = $test->connect;
+	my $add = q(INSERT INTO mp.project_memberships
+		(service_account_id, project_id, role) VALUES (2, 1001, 'admin'));
+	my $before;
+
+	$test->simulator->fault(method => 'POST', status => 400, count => 0);
+	$test->simulator->fault(path => '^/me', count => 0, body => {
+			results => {
+				projects => { 1001 => { id => 1001, more => 'x' x 500_000 } }
+			}
+		});
+	foreach my $round (1 .. 25)
+	{
+		MixpanelTest::error_is($session->run($add), '22023', "round $round");
+		$before = allocated($session) if $round == 5;
+	}
+	cmp_ok(allocated($session) - $before, '<', 8 * 1024,
+		'what is read to find the culprit is given back');
+	$session->quit;
+};
 
 $test->stop;
 done_testing();
