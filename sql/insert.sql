@@ -219,7 +219,7 @@ INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2
 UPDATE project_memberships SET role = 'admin' WHERE service_account_id = 2;
 \echo :SQLSTATE
 SELECT count(*) FROM project_memberships WHERE service_account_id = 2;
-\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear | LC_ALL=C sort
 
 DROP EXTENSION mixpanel_sa_fdw CASCADE;
 DROP SCHEMA mp_insert CASCADE;
