@@ -12,59 +12,59 @@ DOCS = doc/mixpanel_sa_fdw.md
 
 OBJS = \
 	mixpanel_sa_fdw.o \
-	src/analyze.o \
-	src/api.o \
-	src/api_call.o \
-	src/api_envelope.o \
-	src/changeset.o \
-	src/check.o \
-	src/creation.o \
-	src/error.o \
-	src/explain.o \
-	src/fetch.o \
-	src/fetch_route.o \
-	src/flush.o \
-	src/flush_culprit.o \
-	src/flush_plan.o \
-	src/flush_report.o \
-	src/flush_settle.o \
-	src/http.o \
-	src/http_buffer.o \
-	src/http_encoding.o \
-	src/http_lane.o \
-	src/http_list.o \
-	src/http_redirect.o \
-	src/http_request.o \
-	src/http_retry.o \
-	src/http_tally.o \
-	src/http_transfer.o \
-	src/import.o \
-	src/join_exec.o \
-	src/join_plan.o \
-	src/json_cursor.o \
-	src/json_stream.o \
-	src/json_string.o \
-	src/mask.o \
-	src/modify.o \
-	src/modify_row.o \
-	src/option.o \
-	src/option_resolve.o \
-	src/option_value.o \
-	src/overlay.o \
-	src/plan.o \
-	src/plan_key.o \
-	src/poller.o \
-	src/record.o \
-	src/rectangle.o \
-	src/relation.o \
-	src/relation_value.o \
-	src/rfc3339.o \
-	src/scan.o \
-	src/scan_async.o \
-	src/scan_cache.o \
-	src/scan_key.o \
-	src/session.o \
-	src/stats.o
+	src/api/api.o \
+	src/api/call.o \
+	src/api/envelope.o \
+	src/api/record.o \
+	src/base/mask.o \
+	src/base/rectangle.o \
+	src/base/rfc3339.o \
+	src/catalog/option.o \
+	src/catalog/option_resolve.o \
+	src/catalog/option_value.o \
+	src/catalog/relation.o \
+	src/catalog/relation_value.o \
+	src/fdw/analyze.o \
+	src/fdw/check.o \
+	src/fdw/explain.o \
+	src/fdw/import.o \
+	src/fdw/join_exec.o \
+	src/fdw/join_plan.o \
+	src/fdw/modify.o \
+	src/fdw/modify_row.o \
+	src/fdw/plan.o \
+	src/fdw/plan_key.o \
+	src/fdw/scan.o \
+	src/fdw/scan_async.o \
+	src/fdw/scan_cache.o \
+	src/fdw/scan_key.o \
+	src/fdw/stats.o \
+	src/http/buffer.o \
+	src/http/encoding.o \
+	src/http/http.o \
+	src/http/lane.o \
+	src/http/list.o \
+	src/http/poller.o \
+	src/http/redirect.o \
+	src/http/request.o \
+	src/http/retry.o \
+	src/http/tally.o \
+	src/http/transfer.o \
+	src/json/cursor.o \
+	src/json/stream.o \
+	src/json/string.o \
+	src/remote/error.o \
+	src/remote/fetch.o \
+	src/remote/fetch_route.o \
+	src/remote/session.o \
+	src/transaction/changeset.o \
+	src/transaction/creation.o \
+	src/transaction/flush.o \
+	src/transaction/flush_culprit.o \
+	src/transaction/flush_plan.o \
+	src/transaction/flush_report.o \
+	src/transaction/flush_settle.o \
+	src/transaction/overlay.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are
 # pg_regress tests, each of which stands alone.
@@ -132,7 +132,7 @@ uninstall-docs:
 	  $(notdir $(DOCS)))
 
 # A header is cheap to rebuild for, a stale object is dear to find.
-HEADERS_ALL := $(wildcard src/*.h)
+HEADERS_ALL := $(wildcard src/*/*.h)
 $(OBJS): $(HEADERS_ALL)
 $(OBJS:.o=.bc): $(HEADERS_ALL)
 

@@ -96,7 +96,7 @@ fi
 while read -r _ place _
 do
 	place=${place%,}
-	if grep -q "^$place(" "$repo"/src/*.c "$repo/mixpanel_sa_fdw.c"
+	if grep -q "^$place(" "$repo"/src/*/*.c "$repo/mixpanel_sa_fdw.c"
 	then
 		echo "internal error of the extension: $place"
 		failed=1

@@ -70,7 +70,7 @@ copy_server()
 copy_project()
 {
 	local exclude=(--no-wildcards-match-slash --exclude=./.git
-		--exclude=./test/log --exclude='./*.[os]*' --exclude='./src/*.[ob]*')
+		--exclude=./test/log --exclude='./*.[os]*' --exclude='./src/*/*.[ob]*')
 	local path
 
 	for path

@@ -8,8 +8,8 @@
  * The first six bytes of an input are the call, the wanted fields, the status
  * and how the body arrives; the rest is the body.
  *
- * Sources: api.c api_call.c api_envelope.c record.c rfc3339.c
- * Sources: json_stream.c json_cursor.c json_string.c canned_http.c
+ * Sources: api/api.c api/call.c api/envelope.c api/record.c base/rfc3339.c
+ * Sources: json/stream.c json/cursor.c json/string.c canned_http.c
  * Libraries: jansson
  * Dictionary: json
  *
@@ -19,7 +19,7 @@
 
 #include <jansson.h>
 
-#include "api.h"
+#include "api/api.h"
 #include "canned_http.h"
 
 #define HEAD	6				/* bytes of an input before the body */

@@ -7,8 +7,8 @@
  * Lines of an input: the projects of a new account, its username, its role;
  * the rest are bytes that make ids.
  *
- * Sources: api.c api_call.c api_envelope.c record.c rfc3339.c
- * Sources: json_stream.c json_cursor.c json_string.c canned_http.c
+ * Sources: api/api.c api/call.c api/envelope.c api/record.c base/rfc3339.c
+ * Sources: json/stream.c json/cursor.c json/string.c canned_http.c
  * Libraries: jansson
  * Dictionary: json
  *
@@ -18,7 +18,7 @@
 
 #include <jansson.h>
 
-#include "api.h"
+#include "api/api.h"
 #include "canned_http.h"
 
 #define IDS		6

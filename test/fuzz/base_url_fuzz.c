@@ -5,7 +5,7 @@
  *		libcurl understands, and understands as we do, whatever path comes
  *		behind it.
  *
- * Sources: option_value.c http_redirect.c canned_copy.c
+ * Sources: catalog/option_value.c http/redirect.c canned_copy.c
  * Libraries: libcurl
  * Dictionary: url
  *
@@ -17,8 +17,8 @@
 #include <curl/curl.h>
 #include <strings.h>
 
-#include "http_internal.h"
-#include "option_value.h"
+#include "catalog/option_value.h"
+#include "http/http_state.h"
 
 #define PATH	"/organizations/3/service-accounts"
 

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * canned_copy.c
- *		What http_redirect.c takes from http_request.c, without what that takes
+ *		What http/redirect.c takes from http/request.c, without what that takes
  *		from the rest of the wire.
  *
  *-------------------------------------------------------------------------
  */
 #include <string.h>
 
-#include "http_internal.h"
+#include "http/http_state.h"
 
 char *
 mp_http_copy(const char *text)

@@ -12,7 +12,7 @@
 #ifndef MP_CANNED_HTTP_H
 #define MP_CANNED_HTTP_H
 
-#include "http.h"
+#include "http/http.h"
 
 struct MpHttp
 {

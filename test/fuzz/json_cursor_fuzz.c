@@ -4,7 +4,7 @@
  *		Any bytes to the cursor: it accepts what jansson accepts, and reads the
  *		same out of it.
  *
- * Sources: json_cursor.c json_string.c
+ * Sources: json/cursor.c json/string.c
  * Libraries: jansson
  * Dictionary: json
  *
@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-#include "json_cursor.h"
+#include "json/cursor.h"
 
 static void check_value(const MpJsonValue *value, const json_t *tree,
 						int depth);

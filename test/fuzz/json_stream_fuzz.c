@@ -6,7 +6,7 @@
  *
  * The first two bytes of an input say how it is cut, the rest is the answer.
  *
- * Sources: json_stream.c json_cursor.c json_string.c
+ * Sources: json/stream.c json/cursor.c json/string.c
  * Libraries: jansson
  * Dictionary: json
  *
@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-#include "json_stream.h"
+#include "json/stream.h"
 
 /* What came out of an answer. */
 typedef struct Outcome

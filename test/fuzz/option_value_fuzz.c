@@ -4,7 +4,7 @@
  *		Any text as a number, a list of ids and a duration: what is read is
  *		what the C library reads.
  *
- * Sources: option_value.c
+ * Sources: catalog/option_value.c
  * Dictionary: time
  *
  *-------------------------------------------------------------------------
@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <limits.h>
 
-#include "option_value.h"
+#include "catalog/option_value.h"
 
 #define SPACE		" \t\r\n"
 #define IDS			16

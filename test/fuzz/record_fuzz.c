@@ -6,7 +6,7 @@
  * The first byte of an input is the kind of element, the next three which
  * fields are wanted, the rest is the element.
  *
- * Sources: record.c rfc3339.c json_cursor.c json_string.c
+ * Sources: api/record.c base/rfc3339.c json/cursor.c json/string.c
  * Libraries: jansson
  * Dictionary: json
  *
@@ -16,7 +16,7 @@
 
 #include <jansson.h>
 
-#include "record.h"
+#include "api/record.h"
 
 #define NOT_JSON	"is not valid JSON: "
 #define TOO_DEEP	NOT_JSON "too deep a nesting"

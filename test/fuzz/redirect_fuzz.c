@@ -8,7 +8,7 @@
  * Lines of an input: Location; the path that was asked for; base_url, if it is
  * to be other than the usual ones.
  *
- * Sources: http_redirect.c option_value.c canned_copy.c
+ * Sources: http/redirect.c catalog/option_value.c canned_copy.c
  * Libraries: libcurl
  * Dictionary: url
  *
@@ -19,8 +19,8 @@
 #include <curl/curl.h>
 #include <strings.h>
 
-#include "http_internal.h"
-#include "option_value.h"
+#include "catalog/option_value.h"
+#include "http/http_state.h"
 
 /* `location`, if it is not NULL, as seen from `text`. */
 static CURLU *

@@ -8,7 +8,7 @@
  * The first eight bytes of an input are "now" and an instant to be written as
  * a date; the rest is the text.
  *
- * Sources: http_retry.c
+ * Sources: http/retry.c
  * Libraries: libcurl
  * Dictionary: time
  *
@@ -18,7 +18,7 @@
 
 #include <time.h>
 
-#include "http.h"
+#include "http/http.h"
 
 #define HEAD		8
 #define LAST_SECOND	INT64_C(253402300799)	/* 9999-12-31T23:59:59Z */

@@ -4,7 +4,7 @@
  *		Any bytes as a timestamp: one that is read is the instant that the C
  *		library makes of it, and is written so that it is read as the same.
  *
- * Sources: rfc3339.c
+ * Sources: base/rfc3339.c
  * Dictionary: time
  *
  *-------------------------------------------------------------------------
@@ -13,7 +13,7 @@
 
 #include <time.h>
 
-#include "rfc3339.h"
+#include "base/rfc3339.h"
 
 #define MICROS	INT64_C(1000000)
 #define EPOCH	INT64_C(946684800)	/* of PostgreSQL, in seconds since 1970 */

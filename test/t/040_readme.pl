@@ -141,7 +141,7 @@ sub source_options
 {
 	my %places = (SERVER => 'server', TABLE => 'table',
 		MAPPING => 'user mapping', COLUMN => 'column');
-	my @pairs = source_rows('src/option.c', 'option_rows[] = {',
+	my @pairs = source_rows('src/catalog/option.c', 'option_rows[] = {',
 		qr/\{"(\w+)",\s*(ON_\w+(?:\s*\|\s*ON_\w+)*)/);
 	my @options;
 
@@ -156,7 +156,7 @@ sub source_options
 sub source_columns
 {
 	my ($table) = @_;
-	my @cells = source_rows('src/relation.c', "$table\[] = {",
+	my @cells = source_rows('src/catalog/relation.c', "$table\[] = {",
 		qr/\{"(\w+)",\s*MP_FIELD_\w+,\s*"(\w+)",\s*(true|false),\s*(\w+)/);
 	my @columns;
 
@@ -234,8 +234,8 @@ sub check_short_tables
 sub check_architecture
 {
 	my %said = map { $_ => 1 } slurp_file("$project/doc/architecture.md") =~
-	  /`(\w+\.[ch])`/g;
-	my %there = map { s!.*/!!r => 1 } glob("$project/src/*.[ch]");
+	  m!`((?:\w+/)?\w+\.[ch])` \|!g;
+	my %there = map { s!^.*/src/!!r => 1 } glob("$project/src/*/*.[ch]");
 
 	# a header is named by its source, where it has one
 	foreach my $header (grep { /\.h$/ } keys %there)

@@ -25,7 +25,7 @@ sub found_in
 
 # ---- one version ----
 
-my $version = found_in('src/version.h', qr/MP_VERSION "([\d.]+)"/);
+my $version = found_in('src/base/version.h', qr/MP_VERSION "([\d.]+)"/);
 my ($short) = $version =~ /^(\d+\.\d+)\.\d+$/;
 
 is(found_in('Makefile', qr/^DISTVERSION = (.*)$/m), $version,

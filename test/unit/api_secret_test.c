@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <jansson.h>
 
-#include "api.h"
+#include "api/api.h"
 #include "http_client.h"
 #include "tap.h"
 

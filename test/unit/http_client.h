@@ -8,7 +8,7 @@
 #ifndef MP_HTTP_CLIENT_H
 #define MP_HTTP_CLIENT_H
 
-#include "http.h"
+#include "http/http.h"
 #include "http_server.h"
 
 #define EMPTY(status) \

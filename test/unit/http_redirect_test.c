@@ -7,8 +7,8 @@
  */
 #include <stdlib.h>
 
+#include "http/http_state.h"
 #include "http_client.h"
-#include "http_internal.h"
 #include "tap.h"
 
 static char reply_text[8][512];

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_cursor_test.c
- *		Tests of json_cursor.c and json_string.c.
+ *		Tests of json/cursor.c and json/string.c.
  *
  * jansson is the oracle: what it accepts with JSON_REJECT_DUPLICATES, the
  * cursor accepts, and the other way round, but for some differences on
@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "json_cursor.h"
+#include "json/cursor.h"
 #include "tap.h"
 
 #include <jansson.h>

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * json_stream_test.c
- *		Tests of json_stream.c and buffer.h.
+ *		Tests of json/stream.c and buffer.h.
  *
  * What comes out of an answer is written down as a transcript, one line an
  * element, which must be the same wherever the answer is cut.
@@ -18,11 +18,11 @@ static void checking_free(void *data, size_t size);
 
 #define malloc(size) calloc(1, (size))
 #define free(data) checking_free((data), buffer->capacity)
-#include "buffer.h"
+#include "base/buffer.h"
 #undef malloc
 #undef free
 
-#include "json_stream.h"
+#include "json/stream.h"
 #include "tap.h"
 
 #define MIB			(1024 * 1024)

@@ -10,7 +10,7 @@
  */
 #include <stdlib.h>
 
-#include "mask.h"
+#include "base/mask.h"
 #include "tap.h"
 
 #define LOGIN "bot:s3c/r3t+%7E z"

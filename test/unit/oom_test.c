@@ -18,7 +18,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "api.h"
+#include "api/api.h"
 #include "http_client.h"
 #include "tap.h"
 

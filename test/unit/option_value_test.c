@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "option_value.h"
+#include "catalog/option_value.h"
 #include "tap.h"
 
 #define COUNT(array) ((int) (sizeof(array) / sizeof((array)[0])))

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "poller.h"
+#include "http/poller.h"
 #include "tap.h"
 
 static MpPoller *poller;

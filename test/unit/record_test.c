@@ -7,8 +7,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "json_cursor.h"
-#include "record.h"
+#include "api/record.h"
+#include "json/cursor.h"
 #include "tap.h"
 
 #include <jansson.h>

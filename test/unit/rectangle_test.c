@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "rectangle.h"
+#include "base/rectangle.h"
 #include "tap.h"
 
 #define MAX_SIDE	64			/* accounts, and grants, of a tested set */

@@ -1,0 +1,596 @@
+/*-------------------------------------------------------------------------
+ *
+ * api/call.c
+ *		One call of the API under way: its answer, read record by record.
+ *
+ * Owns the request, the decoding of its answer and the words for what is
+ * wrong with it.  Must not know paths, bodies of requests or the executor.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/call.h"
+#include "api/envelope.h"
+#include "json/stream.h"
+
+#define REASON_SIZE 512
+
+struct MpCall
+{
+	MpCallKind	kind;
+	uint32_t	wanted;
+	int64_t		account;
+	char		title[MP_CALL_TITLE_SIZE];
+	MpRequest  *request;
+	MpProblem	problem;
+	char		message[MP_ENVELOPE_MESSAGE];
+	char		reason[REASON_SIZE];
+	bool		failed;
+	bool		done;
+
+	/* answers of records; lists are read as they arrive */
+	MpJsonStream *stream;
+	MpRecordKind record_kind;
+	size_t		used;			/* peeked bytes that the last record needed */
+	int			restarts;		/* of the request, when we last looked */
+	int64_t		count;			/* records handed out */
+	uint64_t	digest;			/* of their keys, in order */
+	int64_t		skip;			/* records of a list begun anew, still to be
+								 * passed over */
+	uint64_t	skip_digest;	/* of those passed over so far */
+	bool		checked;		/* what is no list: all of it was looked at */
+
+	/* the answer of /me, read whole */
+	MpJsonCursor projects;		/* in its object or array of projects */
+	MpJsonMember *members;		/* the cursor's; NULL before */
+	bool		in_array;
+	int64_t		project_number; /* how many were looked at */
+};
+
+static bool gives_records(MpCallKind kind);
+static bool is_list(MpCallKind kind);
+static bool may_be_long(MpCallKind kind);
+static MpRecordKind record_kind(MpCallKind kind);
+static bool check_single(MpCall *call);
+static MpCallState next_element(MpCall *call, MpRecord *record);
+static void begin_anew(MpCall *call);
+static MpCallState take_element(MpCall *call, const MpText *element,
+								MpRecord *record, bool *again);
+static bool note_key(MpCall *call, int64_t key);
+static MpCallState finish_elements(MpCall *call);
+static bool shape_fits(MpCall *call);
+static MpCallState finish_status(MpCall *call);
+static MpCallState next_project(MpCall *call, MpRecord *record);
+static bool load_me(MpCall *call);
+static bool take_project(MpCall *call, const MpJsonValue *project,
+						 MpRecord *record);
+static bool check_envelope(MpCall *call, const char *text, size_t length);
+static void blame_field(MpCall *call, const char *text, size_t length);
+static bool judge_envelope(MpCall *call, const MpEnvelope *envelope);
+static MpCallState fail(MpCall *call, MpProblemKind kind, const char *reason);
+static void read_message(MpCall *call);
+
+MpCall *
+mp_call_start(MpHttp *http, const MpSettings *settings,
+			  const MpCallSpec *spec)
+{
+	MpCall	   *call = calloc(1, sizeof(MpCall));
+	MpRequestSpec request = {
+		.settings = settings,
+		.method = spec->method,
+		.path = spec->path,
+		.body = spec->body,
+		.body_length = spec->body != NULL ? strlen(spec->body) : 0,
+		.streamed = may_be_long(spec->kind),
+	};
+
+	if (call == NULL)
+		return NULL;
+	call->kind = spec->kind;
+	call->wanted = spec->wanted;
+	call->account = spec->account;
+	call->record_kind = record_kind(spec->kind);
+	snprintf(call->title, sizeof(call->title), "%s %.*s",
+			 mp_http_method_name(spec->method),
+			 (int) strcspn(spec->path, "?"), spec->path);
+	if (gives_records(spec->kind))
+		call->stream = mp_json_stream_create();
+	if (call->stream != NULL || !gives_records(spec->kind))
+		call->request = mp_http_start(http, &request);
+	if (call->request != NULL)
+		return call;
+	mp_call_free(call);
+	return NULL;
+}
+
+void
+mp_call_free(MpCall *call)
+{
+	MpBuffer	words;
+
+	if (call == NULL)
+		return;
+	/* the API may have repeated what it was sent */
+	words.data = call->message;
+	words.length = sizeof(call->message);
+	mp_buffer_wipe(&words);
+	mp_http_free(call->request);
+	mp_json_stream_free(call->stream);
+	free(call->members);
+	free(call);
+}
+
+MpCallState
+mp_call_next(MpCall *call, MpRecord *record)
+{
+	if (call->failed)
+		return MP_CALL_FAILED;
+	if (call->done)
+		return MP_CALL_DONE;
+	if (call->kind == MP_CALL_ME)
+		return next_project(call, record);
+	if (gives_records(call->kind))
+		return next_element(call, record);
+	return finish_status(call);
+}
+
+const MpProblem *
+mp_call_problem(const MpCall *call)
+{
+	return &call->problem;
+}
+
+const MpTally *
+mp_call_tally(const MpCall *call)
+{
+	return mp_http_tally(call->request);
+}
+
+/* An answer that is read whole is of no use before its end. */
+bool
+mp_call_ready(const MpCall *call)
+{
+	const char *bytes;
+
+	if (mp_http_answer(call->request)->outcome != MP_OUTCOME_PENDING)
+		return true;
+	return is_list(call->kind) &&
+		mp_http_peek(call->request, &bytes) > call->used;
+}
+
+MpRequest *
+mp_call_request(const MpCall *call)
+{
+	return call->request;
+}
+
+MpCallKind
+mp_call_kind(const MpCall *call)
+{
+	return call->kind;
+}
+
+const char *
+mp_call_title(const MpCall *call)
+{
+	return call->title;
+}
+
+/* /me gives records too, but from a body of its own shape. */
+static bool
+gives_records(MpCallKind kind)
+{
+	return is_list(kind) || kind == MP_CALL_GET_ACCOUNT ||
+		kind == MP_CALL_CREATE_ACCOUNT;
+}
+
+static bool
+is_list(MpCallKind kind)
+{
+	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ACCOUNT_PROJECTS ||
+		kind == MP_CALL_PROJECT_ACCOUNTS;
+}
+
+/*
+ * Lists of accounts have no bound.  The projects of one account are few, and
+ * many accounts' are read at once: kept whole, their answers can share one
+ * HTTP/2 connection, which http.c does not do for a body that may pause.
+ */
+static bool
+may_be_long(MpCallKind kind)
+{
+	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_PROJECT_ACCOUNTS;
+}
+
+static MpRecordKind
+record_kind(MpCallKind kind)
+{
+	if (kind == MP_CALL_ACCOUNT_PROJECTS)
+		return MP_RECORD_ACCOUNT_PROJECT;
+	if (kind == MP_CALL_PROJECT_ACCOUNTS)
+		return MP_RECORD_PROJECT_ACCOUNT;
+	return MP_RECORD_ACCOUNT;
+}
+
+/*
+ * The bytes that the last record lay in are given back to the request only
+ * now: its texts were promised to live until this call.
+ */
+static MpCallState
+next_element(MpCall *call, MpRecord *record)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+	const char *bytes;
+	size_t		length;
+
+	if (call->restarts != mp_http_restarts(call->request))
+		begin_anew(call);
+	mp_http_consume(call->request, call->used);
+	call->used = 0;
+
+	if (answer->outcome != MP_OUTCOME_PENDING &&
+		answer->outcome != MP_OUTCOME_OK)
+		return fail(call, MP_PROBLEM_HTTP, NULL);
+	if (!is_list(call->kind) && answer->outcome == MP_OUTCOME_PENDING)
+		return MP_CALL_WAIT;
+	if (!is_list(call->kind) && !call->checked && !check_single(call))
+		return MP_CALL_FAILED;
+
+	length = mp_http_peek(call->request, &bytes);
+	while (length > 0)
+	{
+		const char *start = bytes;
+		MpText		element;
+		MpJsonEvent event = mp_json_stream_next(call->stream, &bytes, &length,
+												&element.data,
+												&element.length);
+		bool		again = false;
+		MpCallState state;
+
+		call->used += (size_t) (bytes - start);
+		if (event == MP_JSON_BAD)
+			return fail(call, MP_PROBLEM_BODY,
+						mp_json_stream_error(call->stream));
+		if (event == MP_JSON_MORE)
+			break;
+		state = take_element(call, &element, record, &again);
+		if (!again)
+			return state;
+	}
+	mp_http_consume(call->request, call->used);
+	call->used = 0;
+	if (answer->outcome == MP_OUTCOME_OK &&
+		mp_http_peek(call->request, &bytes) == 0)
+		return finish_elements(call);
+	return MP_CALL_WAIT;
+}
+
+/*
+ * An answer of one object is handed out only if all of it is as it should be:
+ * nobody may read on once the object is there.
+ */
+static bool
+check_single(MpCall *call)
+{
+	const char *bytes;
+	size_t		length = mp_http_peek(call->request, &bytes);
+	MpText		element;
+	MpJsonEvent event;
+
+	do
+		event = mp_json_stream_next(call->stream, &bytes, &length,
+									&element.data, &element.length);
+	while (event == MP_JSON_ELEMENT);
+	if (event == MP_JSON_BAD)
+		fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
+	else if (mp_json_stream_count(call->stream) > 1)
+		fail(call, MP_PROBLEM_BODY, "more than one object");
+	else
+		finish_elements(call);
+	call->done = false;
+	call->checked = true;
+	mp_json_stream_reset(call->stream);
+	return !call->failed;
+}
+
+/*
+ * The request is sent again after part of its answer was read.  What was
+ * handed out cannot be taken back, so the new answer must begin with it.
+ */
+static void
+begin_anew(MpCall *call)
+{
+	call->restarts = mp_http_restarts(call->request);
+	call->used = 0;
+	call->skip = call->count;
+	call->skip_digest = 0;
+	mp_json_stream_reset(call->stream);
+}
+
+/* *again: nothing to hand out, look for the next. */
+static MpCallState
+take_element(MpCall *call, const MpText *element, MpRecord *record,
+			 bool *again)
+{
+	MpJsonShape shape = mp_json_stream_shape(call->stream);
+	MpProblem  *problem = &call->problem;
+	int64_t		number = mp_json_stream_count(call->stream);
+
+	/* A bare object may be an error or the first page of something. */
+	if (shape == MP_JSON_SHAPE_OBJECT &&
+		!check_envelope(call, element->data, element->length))
+		return MP_CALL_FAILED;
+	if (!shape_fits(call))
+		return MP_CALL_FAILED;
+	if (!mp_record_decode(call->record_kind, call->wanted, element, record,
+						  &problem->fault))
+	{
+		problem->record = number;
+		return fail(call, MP_PROBLEM_BODY, problem->fault.reason);
+	}
+	if (call->kind == MP_CALL_GET_ACCOUNT &&
+		mp_record_key(call->record_kind, record) != call->account)
+		return fail(call, MP_PROBLEM_BODY, "it is about another account");
+	if (!note_key(call, mp_record_key(call->record_kind, record)))
+		return fail(call, MP_PROBLEM_CHANGED, NULL);
+	if (number <= call->skip)
+	{
+		*again = true;
+		return MP_CALL_WAIT;
+	}
+	call->count = number;
+	return MP_CALL_RECORD;
+}
+
+/*
+ * Take the key into the digest of the records in order (FNV-1a over 64-bit
+ * words).  While records are passed over, compare at the last of them.
+ */
+static bool
+note_key(MpCall *call, int64_t key)
+{
+	int64_t		number = mp_json_stream_count(call->stream);
+	uint64_t   *digest = number <= call->skip ?
+		&call->skip_digest : &call->digest;
+
+	*digest = (*digest ^ (uint64_t) key) * UINT64_C(0x100000001b3) + 1;
+	return number != call->skip || call->skip_digest == call->digest;
+}
+
+static MpCallState
+finish_elements(MpCall *call)
+{
+	size_t		length;
+	const char *envelope;
+
+	/* nobody asked for a part */
+	if (mp_http_answer(call->request)->status == 206)
+		return fail(call, MP_PROBLEM_BODY, "it is only a part (status 206)");
+	if (!mp_json_stream_finish(call->stream))
+		return fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
+	envelope = mp_json_stream_envelope(call->stream, &length);
+	if (length > 0 && !check_envelope(call, envelope, length))
+		return MP_CALL_FAILED;
+	if (!shape_fits(call))
+		return MP_CALL_FAILED;
+	if (mp_json_stream_count(call->stream) < call->skip)
+		return fail(call, MP_PROBLEM_CHANGED, NULL);
+	if (!is_list(call->kind) && mp_json_stream_count(call->stream) == 0)
+		return fail(call, MP_PROBLEM_BODY, "it holds no service account");
+	call->done = true;
+	return MP_CALL_DONE;
+}
+
+/* A list must be an array; a single account may come in any form. */
+static bool
+shape_fits(MpCall *call)
+{
+	MpJsonShape shape = mp_json_stream_shape(call->stream);
+
+	if (shape == MP_JSON_SHAPE_ARRAY || shape == MP_JSON_SHAPE_RESULTS_ARRAY)
+		return true;
+	if (shape == MP_JSON_SHAPE_RESULTS_OTHER || is_list(call->kind))
+	{
+		fail(call, MP_PROBLEM_BODY, shape == MP_JSON_SHAPE_OBJECT ?
+			 "it has no \"results\"" : "\"results\" is not an array");
+		return false;
+	}
+	return true;
+}
+
+/*
+ * A call that only succeeds or fails.  Any 2xx will do, with or without a
+ * body; but a body that says "error" is believed, and one that is no JSON was
+ * not written by the API: who wrote it may have done nothing.
+ */
+static MpCallState
+finish_status(MpCall *call)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+	const char *bytes;
+	size_t		length;
+
+	if (answer->outcome == MP_OUTCOME_PENDING)
+		return MP_CALL_WAIT;
+	if (answer->outcome != MP_OUTCOME_OK)
+		return fail(call, MP_PROBLEM_HTTP, NULL);
+	length = mp_http_peek(call->request, &bytes);
+	for (; length > 0 && memchr(" \t\r\n", *bytes, 4) != NULL; length--)
+		bytes++;
+	if (length > 0 && !check_envelope(call, bytes, length))
+		return MP_CALL_FAILED;
+	call->done = true;
+	return MP_CALL_DONE;
+}
+
+static MpCallState
+next_project(MpCall *call, MpRecord *record)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+	MpJsonString name;
+	MpJsonValue project;
+	bool		more;
+
+	if (answer->outcome == MP_OUTCOME_PENDING)
+		return MP_CALL_WAIT;
+	if (answer->outcome != MP_OUTCOME_OK)
+		return fail(call, MP_PROBLEM_HTTP, NULL);
+	if (call->members == NULL && !load_me(call))
+		return MP_CALL_FAILED;
+
+	if (call->in_array)
+		more = mp_json_cursor_item(&call->projects, call->project_number == 0);
+	else
+		more = mp_json_cursor_member(&call->projects, &name);
+	/* all of it was checked before: it can only end */
+	if (!more || !mp_json_cursor_value(&call->projects, &project))
+	{
+		call->done = true;
+		return MP_CALL_DONE;
+	}
+	call->project_number++;
+	return take_project(call, &project, record) ?
+		MP_CALL_RECORD : MP_CALL_FAILED;
+}
+
+/* results.projects: an object keyed by id; an array is accepted as well. */
+static bool
+load_me(MpCall *call)
+{
+	const char *bytes;
+	size_t		length = mp_http_peek(call->request, &bytes);
+	const MpJsonString *text;
+	MpEnvelope	envelope;
+
+	if (!mp_envelope_read(bytes, length, &envelope))
+	{
+		fail(call, envelope.no_memory ? MP_PROBLEM_NO_MEMORY :
+			 MP_PROBLEM_BODY, envelope.reason);
+		return false;
+	}
+	if (!judge_envelope(call, &envelope))
+		return false;
+	if (envelope.projects.kind != MP_JSON_OBJECT &&
+		envelope.projects.kind != MP_JSON_ARRAY)
+	{
+		fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
+		return false;
+	}
+	text = &envelope.projects.text;
+	call->members = malloc(MP_JSON_MEMBERS(text->length) *
+						   sizeof(MpJsonMember));
+	if (call->members == NULL)
+	{
+		fail(call, MP_PROBLEM_NO_MEMORY, NULL);
+		return false;
+	}
+	mp_json_cursor_open(&call->projects, text->data, text->length,
+						MP_JSON_DEPTH_LIMIT, call->members);
+	call->in_array = envelope.projects.kind == MP_JSON_ARRAY;
+	return call->in_array ? mp_json_cursor_enter_array(&call->projects) :
+		mp_json_cursor_enter(&call->projects);
+}
+
+static bool
+take_project(MpCall *call, const MpJsonValue *project, MpRecord *record)
+{
+	MpText		element = {project->text.data, project->text.length};
+
+	/* of a string, the text lacks the quotes: it may look like an object */
+	if (project->kind == MP_JSON_STRING)
+		element.length = 0;
+	if (!mp_record_decode(MP_RECORD_PROJECT, MP_FIELD_ALL, &element, record,
+						  &call->problem.fault))
+	{
+		call->problem.record = call->project_number;
+		fail(call, MP_PROBLEM_BODY, call->problem.fault.reason);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * What stands around the results: an object that does not say "error", and,
+ * for a list or /me, nothing about further pages: part of a list is never
+ * passed off as the list.  A call without results may be answered by any JSON.
+ */
+static bool
+check_envelope(MpCall *call, const char *text, size_t length)
+{
+	MpEnvelope	envelope;
+
+	if (mp_envelope_read(text, length, &envelope))
+		return judge_envelope(call, &envelope);
+	if (!envelope.no_memory &&
+		call->stream != NULL && !is_list(call->kind) &&
+		mp_json_stream_shape(call->stream) == MP_JSON_SHAPE_OBJECT)
+		blame_field(call, text, length);
+	if (!call->failed)
+		fail(call, envelope.no_memory ? MP_PROBLEM_NO_MEMORY :
+			 MP_PROBLEM_BODY, envelope.reason);
+	return false;
+}
+
+/* A bare account that is no valid JSON: decoding it tells where. */
+static void
+blame_field(MpCall *call, const char *text, size_t length)
+{
+	const MpText element = {text, length};
+	MpRecord	record;
+
+	mp_record_init(&record);
+	if (!mp_record_decode(call->record_kind, 0, &element, &record,
+						  &call->problem.fault))
+	{
+		call->problem.record = 1;
+		fail(call, MP_PROBLEM_BODY, call->problem.fault.reason);
+	}
+	mp_record_release(&record);
+}
+
+static bool
+judge_envelope(MpCall *call, const MpEnvelope *envelope)
+{
+	if (envelope->says_error)
+	{
+		memcpy(call->message, envelope->message, sizeof(call->message));
+		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
+	}
+	else if (envelope->says_more &&
+			 (is_list(call->kind) || call->kind == MP_CALL_ME))
+		fail(call, MP_PROBLEM_PAGES, NULL);
+	return !call->failed;
+}
+
+static MpCallState
+fail(MpCall *call, MpProblemKind kind, const char *reason)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+
+	call->failed = true;
+	call->problem.kind = kind;
+	call->problem.call = call->kind;
+	call->problem.answer = answer;
+	if (kind == MP_PROBLEM_HTTP && answer->outcome == MP_OUTCOME_STATUS)
+		read_message(call);
+	snprintf(call->reason, sizeof(call->reason), "%s",
+			 reason != NULL ? reason : "");
+	call->problem.message = call->message;
+	call->problem.reason = call->reason;
+	return MP_CALL_FAILED;
+}
+
+/* The API's own words in an error body; none if it is no JSON object. */
+static void
+read_message(MpCall *call)
+{
+	const char *bytes;
+	size_t		length = mp_http_peek(call->request, &bytes);
+	MpEnvelope	envelope;
+
+	(void) mp_envelope_read(bytes, length, &envelope);
+	memcpy(call->message, envelope.message, sizeof(call->message));
+}

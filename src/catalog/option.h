@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog/option.h
+ *		Options of servers, user mappings, tables and columns.
+ *
+ * The table of options, their checks when they are set, and what they resolve
+ * to when they are used.  An option's name, place, default and check stand in
+ * option.c's table and nowhere else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_CATALOG_OPTION_H
+#define MP_CATALOG_OPTION_H
+
+#include "postgres.h"
+
+#include "foreign/foreign.h"
+#include "nodes/pg_list.h"
+
+#include "base/settings.h"
+
+/*
+ * Check options that are about to be stored for an object of `catalog`.
+ * Raises HV00D (unknown, with the closest name), 22023 (bad value) or 42501.
+ */
+extern void mp_option_validate(List *options, Oid catalog);
+
+/*
+ * Resolve what a table (InvalidOid: none), its server and the user's mapping
+ * say, in the current context.  Secrets are wiped when that context goes.
+ * `user` InvalidOid means the current user.  Raises 42704 where there is no
+ * user mapping, 58xxx or 22023 where secret_file cannot be read.
+ */
+extern MpSettings *mp_option_resolve(Oid table, Oid server, Oid user);
+
+/* The same without the user's mapping: for EXPLAIN and planning. */
+extern MpSettings *mp_option_resolve_public(Oid table, Oid server);
+
+/*
+ * Before the first request: raises HV002 if organization_id (where
+ * `organization` says that it is needed), username or secret are missing.
+ */
+extern void mp_option_require(const MpSettings *settings, bool organization);
+
+/* A copy in the current context, wiped with it. */
+extern MpSettings *mp_option_copy(const MpSettings *settings);
+
+/* Table over server: updatable, async_capable, the planner's costs. */
+extern bool mp_option_bool(Oid table, const char *name, bool fallback);
+extern double mp_option_number(Oid table, const char *name, double fallback);
+
+#endif							/* MP_CATALOG_OPTION_H */

@@ -1,0 +1,366 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog/relation_value.c
+ *		Values of the API's fields <-> datums of a foreign table's columns.
+ *
+ * The API speaks UTF-8, the database may not: texts are converted both ways,
+ * and what the database's encoding lacks is an error, never a question mark.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "catalog/relation.h"
+
+/* What is being read or filled, for the context of an error. */
+typedef struct Place
+{
+	const MpTable *table;
+	const MpAttribute *attribute;
+} Place;
+
+static void tell_place(void *arg);
+static Datum read_value(MpAttribute *attribute, const MpRecord *record);
+static Datum read_text(MpAttribute *attribute, const MpValue *value);
+static Datum read_secret(MpAttribute *attribute, const MpText *text);
+static Datum read_attrs(MpAttribute *attribute, const MpRecord *record);
+static Datum read_form(MpAttribute *attribute, char *text);
+static char *to_server(const MpText *text);
+static Datum parse_document(const char *text, const MpRecord *record);
+static Datum without_key(Datum document, const char *key);
+static char *value_form(MpAttribute *attribute, Datum datum);
+static Datum slot_datum(const MpTable *table, TupleTableSlot *slot,
+						MpField field, MpAttribute **attribute);
+
+void
+mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
+				 TupleTableSlot *slot)
+{
+	Place		place = {.table = table};
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = tell_place,
+		.arg = &place,
+	};
+
+	error_context_stack = &callback;
+	ExecClearTuple(slot);
+	for (int i = 0; i < table->natts; i++)
+	{
+		MpAttribute *attribute = &table->attributes[i];
+		MpField		field;
+
+		slot->tts_isnull[i] = true;
+		slot->tts_values[i] = (Datum) 0;
+		if (attribute->column == NULL)
+			continue;
+		field = attribute->column->field;
+		if ((wanted & MP_FIELD_BIT(field)) == 0)
+			continue;
+		if (field == MP_FIELD_ATTRS ? record->raw.data == NULL :
+			!record->values[field].present)
+			continue;
+		slot->tts_isnull[i] = false;
+		place.attribute = attribute;
+		slot->tts_values[i] = read_value(attribute, record);
+	}
+	ExecStoreVirtualTuple(slot);
+	error_context_stack = callback.previous;
+}
+
+static void
+tell_place(void *arg)
+{
+	const Place *place = arg;
+
+	if (place->attribute != NULL)
+		errcontext("column \"%s\" of foreign table \"%s\"",
+				   place->attribute->name, place->table->name);
+}
+
+static Datum
+read_value(MpAttribute *attribute, const MpRecord *record)
+{
+	MpField		field = attribute->column->field;
+	const MpValue *value = &record->values[field];
+	char		text[MP_TIME_TEXT];
+
+	switch (mp_record_type(field))
+	{
+		case MP_VALUE_INTEGER:
+			if (attribute->direct)
+				return Int64GetDatum(value->as.integer);
+			snprintf(text, sizeof(text), INT64_FORMAT, value->as.integer);
+			break;
+		case MP_VALUE_TIME:
+			if (attribute->direct)
+				return TimestampTzGetDatum(value->as.time);
+			mp_record_format_time(value->as.time, text);
+			break;
+		case MP_VALUE_BOOLEAN:
+			if (attribute->direct)
+				return BoolGetDatum(value->as.boolean);
+			strlcpy(text, value->as.boolean ? "true" : "false", sizeof(text));
+			break;
+		case MP_VALUE_TEXT:
+			return read_text(attribute, value);
+		case MP_VALUE_JSON:
+			return read_attrs(attribute, record);
+	}
+	return read_form(attribute, text);
+}
+
+static Datum
+read_text(MpAttribute *attribute, const MpValue *value)
+{
+	const MpText *text = &value->as.text;
+
+	if (attribute->direct && GetDatabaseEncoding() == PG_UTF8)
+		return PointerGetDatum(cstring_to_text_with_len(text->data,
+														(int) text->length));
+	if (attribute->column->field == MP_FIELD_SECRET)
+		return read_secret(attribute, text);
+	return read_form(attribute, to_server(text));
+}
+
+/* A type that does not take it would quote it in its error. */
+static Datum
+read_secret(MpAttribute *attribute, const MpText *text)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum datum = (Datum) 0;
+
+	PG_TRY();
+	{
+		char	   *form = to_server(text);
+
+		datum = read_form(attribute, form);
+		explicit_bzero(form, strlen(form));
+	}
+	PG_CATCH();
+	{
+		int			code;
+
+		MemoryContextSwitchTo(context);
+		code = CopyErrorData()->sqlerrcode;
+		if (code == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR,
+				(errcode(code),
+				 errmsg("the secret of the new service account is no value of column \"%s\", whose type is %s",
+						attribute->name,
+						format_type_with_typemod(attribute->type,
+												 attribute->typmod)),
+				 errhint("The type text takes every secret that the database's encoding can hold.")));
+	}
+	PG_END_TRY();
+	return datum;
+}
+
+/*
+ * The whole object.  A create's answer holds the secret under one of two
+ * names; neither may be seen in a column that any SELECT might keep.  Their
+ * values are crossed out before anything is copied, or quoted in an error.
+ */
+static Datum
+read_attrs(MpAttribute *attribute, const MpRecord *record)
+{
+	char	   *text = pnstrdup(record->raw.data, record->raw.length);
+	Datum		document;
+
+	for (int i = 0; i < MP_RECORD_SECRETS; i++)
+		if (record->secrets[i].length > 0)
+			memset(text + (record->secrets[i].data - record->raw.data), '*',
+				   record->secrets[i].length);
+	document = parse_document(pg_any_to_server(text,
+											   (int) record->raw.length,
+											   PG_UTF8), record);
+	document = without_key(document, "token");
+	document = without_key(document, "secret");
+	if (attribute->direct)
+		return document;
+	return read_form(attribute,
+					 DatumGetCString(DirectFunctionCall1(jsonb_out,
+														 document)));
+}
+
+/*
+ * The text is valid JSON, but a number may be beyond what numeric can hold,
+ * and the encoding may lack a character.  The first is a fault of the answer.
+ */
+static Datum
+parse_document(const char *text, const MpRecord *record)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile Datum document = (Datum) 0;
+
+	PG_TRY();
+	{
+		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		/* of a huge exponent, versions before 16 say that it is no number */
+		if (error->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE ||
+			error->sqlerrcode == ERRCODE_INVALID_TEXT_REPRESENTATION)
+		{
+			error->sqlerrcode = ERRCODE_FDW_INVALID_DATA_TYPE;
+			error->detail = psprintf("Service account " INT64_FORMAT ", field \"attrs\": it holds a number that is out of range.",
+									 record->values[MP_FIELD_ID].as.integer);
+		}
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+	return document;
+}
+
+static Datum
+without_key(Datum document, const char *key)
+{
+	JsonbValue	found;
+
+	if (getKeyJsonValueFromContainer(&DatumGetJsonbP(document)->root, key,
+									 (int) strlen(key), &found) == NULL)
+		return document;
+	return DirectFunctionCall2(jsonb_delete, document,
+							   CStringGetTextDatum(key));
+}
+
+static Datum
+read_form(MpAttribute *attribute, char *text)
+{
+	return InputFunctionCall(&attribute->input, text, attribute->input_param,
+							 attribute->typmod);
+}
+
+/* A NUL-terminated copy in the database's encoding. */
+static char *
+to_server(const MpText *text)
+{
+	char	   *copy = pnstrdup(text->data, text->length);
+
+	return pg_any_to_server(copy, (int) text->length, PG_UTF8);
+}
+
+int64
+mp_relation_integer(const MpTable *table, AttrNumber attnum, Datum datum)
+{
+	MpAttribute *attribute = &table->attributes[attnum - 1];
+	char	   *text;
+
+	if (attribute->type == INT8OID)
+		return DatumGetInt64(datum);
+	text = value_form(attribute, datum);
+	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)));
+}
+
+int64
+mp_relation_id(const MpTable *table, TupleTableSlot *slot, MpField field)
+{
+	AttrNumber	attnum = mp_relation_key(table, field);
+	const char *name = mp_relation_attribute_name(table, field);
+	bool		isnull;
+	Datum		datum = slot_getattr(slot, attnum, &isnull);
+	int64		id;
+
+	if (isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("null value in column \"%s\" of foreign table \"%s\"",
+						name, table->name)));
+	id = mp_relation_integer(table, attnum, datum);
+	if (id <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid %s: " INT64_FORMAT, name, id),
+				 errdetail("Ids of Mixpanel are positive integers.")));
+	return id;
+}
+
+char *
+mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
+{
+	MpAttribute *attribute;
+	Datum		datum = slot_datum(table, slot, field, &attribute);
+	Place		place = {.table = table,.attribute = attribute};
+	ErrorContextCallback callback = {
+		.previous = error_context_stack,
+		.callback = tell_place,
+		.arg = &place,
+	};
+	char	   *text;
+
+	if (attribute == NULL)
+		return NULL;
+	error_context_stack = &callback;
+	text = value_form(attribute, datum);
+	text = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
+	error_context_stack = callback.previous;
+	return text;
+}
+
+char *
+mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
+{
+	MpAttribute *attribute;
+	Datum		datum = slot_datum(table, slot, field, &attribute);
+	char	   *text = palloc(MP_TIME_TEXT);
+	TimestampTz time;
+
+	if (attribute == NULL)
+		return NULL;
+	if (attribute->type != TIMESTAMPTZOID)
+		datum = DirectFunctionCall3(timestamptz_in,
+									CStringGetDatum(value_form(attribute,
+															   datum)),
+									ObjectIdGetDatum(InvalidOid),
+									Int32GetDatum(-1));
+	time = DatumGetTimestampTz(datum);
+	if (TIMESTAMP_NOT_FINITE(time))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+				 errmsg("column \"%s\" cannot be infinite",
+						attribute->name),
+				 errhint("Use NULL for an account that never expires.")));
+	if (!mp_record_format_time(time, text))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+				 errmsg("column \"%s\" is out of range",
+						attribute->name),
+				 errdetail("The API takes the years 1 to 9999.")));
+	return text;
+}
+
+/* The text form, in the server's encoding. */
+static char *
+value_form(MpAttribute *attribute, Datum datum)
+{
+	return OutputFunctionCall(&attribute->output, datum);
+}
+
+/* *attribute is NULL where the value is NULL or the table lacks the field. */
+static Datum
+slot_datum(const MpTable *table, TupleTableSlot *slot, MpField field,
+		   MpAttribute **attribute)
+{
+	AttrNumber	attnum = mp_relation_attribute(table, field);
+	bool		isnull = true;
+	Datum		datum = (Datum) 0;
+
+	if (attnum != InvalidAttrNumber)
+		datum = slot_getattr(slot, attnum, &isnull);
+	*attribute = isnull ? NULL : &table->attributes[attnum - 1];
+	return datum;
+}

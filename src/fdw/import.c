@@ -1,0 +1,127 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/import.c
+ *		IMPORT FOREIGN SCHEMA: the two tables with their comments.
+ *
+ * Never asks the network: the tables are the same for every organization.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "foreign/foreign.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+
+#include "catalog/relation.h"
+#include "fdw/import.h"
+
+#define REMOTE_SCHEMA "mixpanel"
+
+static bool is_wanted(const ImportForeignSchemaStmt *stmt, const char *name);
+static void create_table(const char *schema, const char *server,
+						 const MpRelation *relation);
+static void run(const char *sql);
+
+/*
+ * Core runs the commands that are returned, and takes CREATE FOREIGN TABLE
+ * only.  The columns are to have comments, so the commands are run here, with
+ * the same rights, and none is returned.
+ */
+List *
+mixpanelImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
+{
+	ForeignServer *server = GetForeignServer(serverOid);
+
+	if (strcmp(stmt->remote_schema, REMOTE_SCHEMA) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),
+				 errmsg("schema \"%s\" is not present on foreign server \"%s\"",
+						stmt->remote_schema, server->servername),
+				 errhint("The only remote schema is \"%s\".", REMOTE_SCHEMA)));
+	if (stmt->options != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("invalid option \"%s\"",
+						((DefElem *) linitial(stmt->options))->defname),
+				 errhint("There are no valid options in this context.")));
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "could not connect to SPI manager");
+	for (int kind = 0; kind < MP_RELATION_COUNT; kind++)
+	{
+		const MpRelation *relation = mp_relation_get((MpRelationKind) kind);
+
+		if (is_wanted(stmt, relation->name))
+			create_table(stmt->local_schema, server->servername, relation);
+	}
+	SPI_finish();
+	return NIL;
+}
+
+static bool
+is_wanted(const ImportForeignSchemaStmt *stmt, const char *name)
+{
+	bool		listed = false;
+	ListCell   *cell;
+
+	foreach(cell, stmt->table_list)
+	{
+		if (strcmp(((RangeVar *) lfirst(cell))->relname, name) == 0)
+			listed = true;
+	}
+	switch (stmt->list_type)
+	{
+		case FDW_IMPORT_SCHEMA_LIMIT_TO:
+			return listed;
+		case FDW_IMPORT_SCHEMA_EXCEPT:
+			return !listed;
+		case FDW_IMPORT_SCHEMA_ALL:
+			break;
+	}
+	return true;
+}
+
+static void
+create_table(const char *schema, const char *server,
+			 const MpRelation *relation)
+{
+	char	   *name = quote_qualified_identifier(schema, relation->name);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE FOREIGN TABLE %s (", name);
+	for (int i = 0; i < relation->column_count; i++)
+	{
+		const MpColumn *column = &relation->columns[i];
+
+		appendStringInfo(&sql, "%s%s %s%s", i > 0 ? ", " : "",
+						 quote_identifier(column->name), column->type,
+						 column->not_null ? " NOT NULL" : "");
+	}
+	appendStringInfo(&sql, ") SERVER %s", quote_identifier(server));
+	run(sql.data);
+
+	resetStringInfo(&sql);
+	appendStringInfo(&sql, "COMMENT ON FOREIGN TABLE %s IS %s", name,
+					 quote_literal_cstr(relation->comment));
+	run(sql.data);
+	for (int i = 0; i < relation->column_count; i++)
+	{
+		const MpColumn *column = &relation->columns[i];
+
+		resetStringInfo(&sql);
+		appendStringInfo(&sql, "COMMENT ON COLUMN %s.%s IS %s", name,
+						 quote_identifier(column->name),
+						 quote_literal_cstr(column->comment));
+		run(sql.data);
+	}
+}
+
+static void
+run(const char *sql)
+{
+	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "could not run \"%s\"", sql);
+}

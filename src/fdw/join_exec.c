@@ -1,0 +1,458 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/join_exec.c
+ *		The executor's side of the lookup join.
+ *
+ * Outer rows are read into a batch, as many as work_mem holds, and ordered by
+ * key; the foreign scan reads the rows of all the batch's keys; each of its
+ * rows is joined with the batch's rows of the same key as it arrives.  So
+ * memory holds one batch of the outer side, and none of the inner.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/explain.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/extensible.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/memutils.h"
+#include "utils/ruleutils.h"
+
+#include "catalog/compat.h"
+#include "fdw/join.h"
+#include "fdw/scan.h"
+
+typedef enum JoinPhase
+{
+	JOIN_LOAD,					/* a batch of the outer side */
+	JOIN_PROBE,					/* rows of the inner side against it */
+	JOIN_REST,					/* rows of the batch that had no match */
+} JoinPhase;
+
+/* A row of the outer side. */
+typedef struct BatchRow
+{
+	int64		key;			/* 0: NULL, which equals nothing */
+	MinimalTuple tuple;
+	bool		matched;
+} BatchRow;
+
+typedef struct MpJoinState
+{
+	CustomScanState css;
+	JoinType	type;
+	PlanState  *outer;
+	ForeignScanState *inner;
+	const int  *sources;		/* of each attribute of the scan's slot */
+	int			source_count;
+	AttrNumber	inner_key;
+	ExprState  *key;
+	Oid			key_type;
+	ExprState  *quals;
+	ExprContext *qual_context;
+	TupleTableSlot *outer_slot; /* holds a row of the batch */
+
+	JoinPhase	phase;
+	bool		outer_done;
+	MemoryContext batch_context;
+	BatchRow   *rows;			/* ascending by key */
+	int			count;
+	int			size;
+	int			at;				/* PROBE: next row of this key; REST: next */
+	int64		inner_value;	/* the key of the inner row; 0: get another */
+	TupleTableSlot *inner_slot;
+} MpJoinState;
+
+static void begin_join(CustomScanState *node, EState *estate, int eflags);
+static TupleTableSlot *exec_join(CustomScanState *node);
+static void end_join(CustomScanState *node);
+static void rescan_join(CustomScanState *node);
+static void explain_join(CustomScanState *node, List *ancestors,
+						 ExplainState *es);
+static TupleTableSlot *next_pair(ScanState *node);
+static bool recheck_pair(ScanState *node, TupleTableSlot *slot);
+static void load_batch(MpJoinState *state);
+static void push_row(MpJoinState *state, TupleTableSlot *slot);
+static int64 evaluate_key(MpJoinState *state);
+static void begin_probe(MpJoinState *state);
+static int	compare_rows(const void *a, const void *b);
+static bool probe(MpJoinState *state);
+static bool next_inner_row(MpJoinState *state);
+static int	first_of_key(const MpJoinState *state, int64 key);
+static bool is_match(MpJoinState *state, BatchRow *row);
+static bool next_unmatched(MpJoinState *state);
+static void form_pair(MpJoinState *state, TupleTableSlot *outer,
+					  TupleTableSlot *inner);
+static int64 to_id(Datum value, Oid type);
+
+static const CustomExecMethods exec_methods = {
+	.CustomName = "MixpanelLookupJoin",
+	.BeginCustomScan = begin_join,
+	.ExecCustomScan = exec_join,
+	.EndCustomScan = end_join,
+	.ReScanCustomScan = rescan_join,
+	.ExplainCustomScan = explain_join,
+};
+
+Node *
+mp_join_create_state(CustomScan *plan)
+{
+	MpJoinState *state = palloc0(sizeof(MpJoinState));
+
+	state->css.ss.ps.type = T_CustomScanState;
+	state->css.flags = plan->flags;
+	state->css.methods = &exec_methods;
+	return (Node *) state;
+}
+
+static void
+begin_join(CustomScanState *node, EState *estate, int eflags)
+{
+	MpJoinState *state = (MpJoinState *) node;
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+	List	   *sources = list_nth(plan->custom_private, MP_JOIN_SOURCES);
+	int		   *array = palloc(sizeof(int) * (Size) list_length(sources));
+
+	state->type = (JoinType) intVal(list_nth(plan->custom_private,
+											 MP_JOIN_TYPE));
+	state->inner_key = (AttrNumber) intVal(list_nth(plan->custom_private,
+													MP_JOIN_KEY));
+	for (int i = 0; i < list_length(sources); i++)
+		array[i] = list_nth_int(sources, i);
+	state->sources = array;
+	state->source_count = list_length(sources);
+
+	state->outer = ExecInitNode(linitial(plan->custom_plans), estate, eflags);
+	state->inner = (ForeignScanState *)
+		ExecInitNode(lsecond(plan->custom_plans), estate, eflags);
+	node->custom_ps = list_make2(state->outer, state->inner);
+	state->key = ExecInitExpr(linitial(plan->custom_exprs), &node->ss.ps);
+	state->key_type = exprType(linitial(plan->custom_exprs));
+	state->quals = ExecInitQual(list_copy_tail(plan->custom_exprs, 1),
+								&node->ss.ps);
+	state->qual_context = CreateExprContext(estate);
+	state->outer_slot = ExecInitExtraTupleSlot(estate,
+											   ExecGetResultType(state->outer),
+											   &TTSOpsMinimalTuple);
+	state->batch_context = AllocSetContextCreate(estate->es_query_cxt,
+												 "mixpanel_sa_fdw join",
+												 ALLOCSET_DEFAULT_SIZES);
+}
+
+static TupleTableSlot *
+exec_join(CustomScanState *node)
+{
+	return ExecScan(&node->ss, next_pair, recheck_pair);
+}
+
+static void
+end_join(CustomScanState *node)
+{
+	MpJoinState *state = (MpJoinState *) node;
+
+	ExecEndNode(state->outer);
+	ExecEndNode(&state->inner->ss.ps);
+	MemoryContextDelete(state->batch_context);
+}
+
+static void
+rescan_join(CustomScanState *node)
+{
+	MpJoinState *state = (MpJoinState *) node;
+	ListCell   *cell;
+
+	foreach(cell, node->custom_ps)
+	{
+		PlanState  *child = lfirst(cell);
+
+		if (node->ss.ps.chgParam != NULL)
+			UpdateChangedParamSet(child, node->ss.ps.chgParam);
+	}
+	/* the inner side is scanned anew for each batch anyway */
+	if (state->outer->chgParam == NULL)
+		ExecReScan(state->outer);
+	ExecScanReScan(&node->ss);
+	MemoryContextReset(state->batch_context);
+	state->rows = NULL;
+	state->count = state->size = 0;
+	state->phase = JOIN_LOAD;
+	state->outer_done = false;
+}
+
+static void
+explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
+{
+	CustomScan *plan = (CustomScan *) node->ss.ps.plan;
+	List	   *context = set_deparse_context_plan(es->deparse_cxt,
+												   &plan->scan.plan,
+												   ancestors);
+	bool		prefix = list_length(es->rtable) > 1 || es->verbose;
+	List	   *clauses = list_copy_tail(plan->custom_exprs, 1);
+	Node	   *quals = (Node *) make_ands_explicit(clauses);
+
+	ExplainPropertyText("Lookup Key",
+						deparse_expression(linitial(plan->custom_exprs),
+										   context, prefix, false), es);
+	ExplainPropertyText("Join Cond",
+						deparse_expression(quals, context, prefix, false), es);
+}
+
+/* The next joined row into the scan's slot; NULL at the end. */
+static TupleTableSlot *
+next_pair(ScanState *node)
+{
+	MpJoinState *state = (MpJoinState *) node;
+
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		switch (state->phase)
+		{
+			case JOIN_LOAD:
+				if (state->outer_done)
+					return NULL;
+				load_batch(state);
+				begin_probe(state);
+				break;
+			case JOIN_PROBE:
+				if (probe(state))
+					return node->ss_ScanTupleSlot;
+				state->at = 0;
+				state->phase = JOIN_REST;
+				break;
+			case JOIN_REST:
+				if (next_unmatched(state))
+					return node->ss_ScanTupleSlot;
+				state->phase = JOIN_LOAD;
+				break;
+		}
+	}
+}
+
+/* Plans whose rows could be checked again are not made: join_plan.c. */
+static bool
+recheck_pair(ScanState *node pg_attribute_unused(),
+			 TupleTableSlot *slot pg_attribute_unused())
+{
+	return true;
+}
+
+static void
+load_batch(MpJoinState *state)
+{
+	Size		limit = (Size) work_mem * 1024;
+
+	MemoryContextReset(state->batch_context);
+	state->rows = NULL;
+	state->count = state->size = 0;
+	while (MemoryContextMemAllocated(state->batch_context, false) < limit)
+	{
+		TupleTableSlot *slot = ExecProcNode(state->outer);
+
+		if (TupIsNull(slot))
+		{
+			state->outer_done = true;
+			break;
+		}
+		push_row(state, slot);
+	}
+	if (state->count > 0)
+		qsort(state->rows, (size_t) state->count, sizeof(BatchRow),
+			  compare_rows);
+}
+
+static void
+push_row(MpJoinState *state, TupleTableSlot *slot)
+{
+	MemoryContext old = MemoryContextSwitchTo(state->batch_context);
+	BatchRow   *row;
+
+	if (state->count == state->size)
+	{
+		state->size = Max(64, 2 * state->size);
+		state->rows = state->rows == NULL ?
+			palloc(sizeof(BatchRow) * (Size) state->size) :
+			repalloc_huge(state->rows, sizeof(BatchRow) * (Size) state->size);
+	}
+	row = &state->rows[state->count++];
+	row->tuple = ExecCopySlotMinimalTuple(slot);
+	row->matched = false;
+	MemoryContextSwitchTo(old);
+
+	form_pair(state, slot, NULL);
+	row->key = evaluate_key(state);
+}
+
+/* Of the outer row in the scan's slot. */
+static int64
+evaluate_key(MpJoinState *state)
+{
+	bool		isnull;
+	Datum		value;
+
+	ResetExprContext(state->qual_context);
+	state->qual_context->ecxt_scantuple = state->css.ss.ss_ScanTupleSlot;
+	value = ExecEvalExprSwitchContext(state->key, state->qual_context,
+									  &isnull);
+	return isnull ? 0 : to_id(value, state->key_type);
+}
+
+/* Have the inner side read the batch's keys. */
+static void
+begin_probe(MpJoinState *state)
+{
+	int64	   *ids = MemoryContextAllocHuge(state->batch_context,
+											 sizeof(int64) *
+											 (Size) Max(state->count, 1));
+	int			count = 0;
+
+	for (int i = 0; i < state->count; i++)
+	{
+		int64		key = state->rows[i].key;
+
+		if (key > 0 && (count == 0 || ids[count - 1] != key))
+			ids[count++] = key;
+	}
+	mp_scan_gather(state->inner, ids, count);
+	ExecReScan(&state->inner->ss.ps);
+	state->inner_value = 0;
+	state->phase = count > 0 ? JOIN_PROBE : JOIN_REST;
+	state->at = 0;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	int64		one = ((const BatchRow *) a)->key;
+	int64		other = ((const BatchRow *) b)->key;
+
+	return (one > other) - (one < other);
+}
+
+/* True with a pair in the scan's slot. */
+static bool
+probe(MpJoinState *state)
+{
+	while (state->inner_value != 0 || next_inner_row(state))
+	{
+		while (state->at < state->count &&
+			   state->rows[state->at].key == state->inner_value)
+		{
+			BatchRow   *row = &state->rows[state->at++];
+			bool		once = state->type == JOIN_SEMI ||
+				state->type == JOIN_ANTI;
+
+			if ((once && row->matched) || !is_match(state, row))
+				continue;
+			row->matched = true;
+			if (state->type == JOIN_ANTI)
+				continue;
+			/* of a side that is to be unique, one match is enough */
+			if (state->type == JOIN_UNIQUE_OUTER)
+				state->inner_value = 0;
+			return true;
+		}
+		state->inner_value = 0;
+	}
+	return false;
+}
+
+static bool
+next_inner_row(MpJoinState *state)
+{
+	bool		isnull;
+	Datum		value;
+
+	state->inner_slot = ExecProcNode(&state->inner->ss.ps);
+	if (TupIsNull(state->inner_slot))
+		return false;
+	value = slot_getattr(state->inner_slot, state->inner_key, &isnull);
+	state->inner_value = isnull ? 0 :
+		to_id(value, TupleDescAttr(state->inner_slot->tts_tupleDescriptor,
+								   state->inner_key - 1)->atttypid);
+	state->at = first_of_key(state, state->inner_value);
+	return true;
+}
+
+static int
+first_of_key(const MpJoinState *state, int64 key)
+{
+	int			low = 0;
+	int			high = state->count;
+
+	while (low < high)
+	{
+		int			middle = low + (high - low) / 2;
+
+		if (state->rows[middle].key < key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool
+is_match(MpJoinState *state, BatchRow *row)
+{
+	ExecForceStoreMinimalTuple(row->tuple, state->outer_slot, false);
+	form_pair(state, state->outer_slot, state->inner_slot);
+	ResetExprContext(state->qual_context);
+	state->qual_context->ecxt_scantuple = state->css.ss.ss_ScanTupleSlot;
+	return ExecQual(state->quals, state->qual_context);
+}
+
+static bool
+next_unmatched(MpJoinState *state)
+{
+	if (state->type != JOIN_LEFT && state->type != JOIN_ANTI)
+		return false;
+	while (state->at < state->count)
+	{
+		BatchRow   *row = &state->rows[state->at++];
+
+		if (row->matched)
+			continue;
+		ExecForceStoreMinimalTuple(row->tuple, state->outer_slot, false);
+		form_pair(state, state->outer_slot, NULL);
+		return true;
+	}
+	return false;
+}
+
+/* A row of both sides into the scan's slot; no inner row: NULLs. */
+static void
+form_pair(MpJoinState *state, TupleTableSlot *outer, TupleTableSlot *inner)
+{
+	TupleTableSlot *pair = state->css.ss.ss_ScanTupleSlot;
+
+	ExecClearTuple(pair);
+	slot_getallattrs(outer);
+	if (inner != NULL)
+		slot_getallattrs(inner);
+	for (int i = 0; i < state->source_count; i++)
+	{
+		int			source = state->sources[i];
+		TupleTableSlot *from = source > 0 ? outer : inner;
+		int			at = (source > 0 ? source : -source) - 1;
+
+		pair->tts_isnull[i] = from == NULL || from->tts_isnull[at];
+		pair->tts_values[i] = pair->tts_isnull[i] ?
+			(Datum) 0 : from->tts_values[at];
+	}
+	ExecStoreVirtualTuple(pair);
+}
+
+static int64
+to_id(Datum value, Oid type)
+{
+	if (type == INT8OID)
+		return DatumGetInt64(value);
+	if (type == INT4OID)
+		return DatumGetInt32(value);
+	return DatumGetInt16(value);
+}

@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/modify.h
+ *		INSERT, UPDATE, DELETE, COPY FROM and TRUNCATE.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_FDW_MODIFY_H
+#define MP_FDW_MODIFY_H
+
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+#include "nodes/execnodes.h"
+#include "nodes/plannodes.h"
+
+#include "base/settings.h"
+#include "catalog/relation.h"
+#include "http/http.h"
+
+/* The private list of a modification, indexed by this enum. */
+enum MpModifyPrivate
+{
+	MP_MODIFY_READS_SECRET,		/* Integer: RETURNING takes the secret */
+};
+
+/* ResultRelInfo.ri_FdwState; lives in the query's context. */
+typedef struct MpModify
+{
+	MpTable    *table;
+	MpSettings *settings;
+	int			target;			/* mp_changeset_target_index(); -1: not yet */
+	CommandId	cid;			/* of the command */
+	char	   *quoted_name;	/* of the table, for hints */
+	bool		reads_secret;
+	bool		returning;		/* the row is needed after a DELETE */
+	AttrNumber	id_junk;		/* in the subplan's rows */
+	AttrNumber	project_junk;
+	AttrNumber	row_junk;
+	MpTally		tally;			/* of creations; the rest is sent at COMMIT */
+	MemoryContext row_context;	/* the row being written; reset by the next */
+} MpModify;
+
+extern void mixpanelAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
+											RangeTblEntry *target_rte,
+											Relation target_relation);
+extern List *mixpanelPlanForeignModify(PlannerInfo *root, ModifyTable *plan,
+									   Index resultRelation,
+									   int subplan_index);
+extern void mixpanelBeginForeignModify(ModifyTableState *mtstate,
+									   ResultRelInfo *rinfo,
+									   List *fdw_private, int subplan_index,
+									   int eflags);
+extern TupleTableSlot *mixpanelExecForeignInsert(EState *estate,
+												 ResultRelInfo *rinfo,
+												 TupleTableSlot *slot,
+												 TupleTableSlot *planSlot);
+extern TupleTableSlot *mixpanelExecForeignUpdate(EState *estate,
+												 ResultRelInfo *rinfo,
+												 TupleTableSlot *slot,
+												 TupleTableSlot *planSlot);
+extern TupleTableSlot *mixpanelExecForeignDelete(EState *estate,
+												 ResultRelInfo *rinfo,
+												 TupleTableSlot *slot,
+												 TupleTableSlot *planSlot);
+extern void mixpanelEndForeignModify(EState *estate, ResultRelInfo *rinfo);
+extern void mixpanelBeginForeignInsert(ModifyTableState *mtstate,
+									   ResultRelInfo *rinfo);
+extern void mixpanelEndForeignInsert(EState *estate, ResultRelInfo *rinfo);
+extern int	mixpanelIsForeignRelUpdatable(Relation rel);
+extern void mixpanelExecForeignTruncate(List *rels, DropBehavior behavior,
+										bool restart_seqs);
+
+/* Write one row of each kind; modify_row.c. */
+extern void mp_modify_insert_account(MpModify *modify,
+									 TupleTableSlot *slot);
+extern void mp_modify_insert_membership(MpModify *modify,
+										TupleTableSlot *slot);
+
+/* The role of a row to be written, in UTF-8; raises 23502 for NULL, 22023 for
+ * an empty one. */
+extern char *mp_modify_role(const MpModify *modify, TupleTableSlot *slot);
+
+/* Refuse a value for a column that may not be given one. */
+extern void mp_modify_check_row(const MpModify *modify, TupleTableSlot *slot);
+
+#endif							/* MP_FDW_MODIFY_H */

@@ -1,0 +1,498 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/plan.c
+ *		Conditions -> keys, costs, paths and the plan of a scan.
+ *
+ * Requests are the cost: a round trip costs as much as a local scan of many
+ * pages, and max_concurrency requests share one.  A condition on a key only
+ * chooses requests; every condition is checked again on every row, so a
+ * choice that reads too much is slow but never wrong.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
+#include "optimizer/planmain.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "catalog/compat.h"
+#include "catalog/option.h"
+#include "fdw/plan.h"
+#include "fdw/plan_key.h"
+
+/* Planner cost units. */
+#define ROUND_TRIP_COST 100.0	/* unless option fdw_startup_cost says else */
+#define REQUEST_COST 5.0		/* of each request beyond its round trip */
+#define TUPLE_COST 0.01			/* unless option fdw_tuple_cost says else */
+
+/* Sizes of tables that were never analyzed. */
+#define DEFAULT_ACCOUNTS 1000.0
+#define DEFAULT_PROJECTS 20.0
+#define DEFAULT_MEMBERSHIPS 5000.0
+
+/* RelOptInfo.fdw_private; lives as long as the planner's context. */
+typedef struct MpPlanInfo
+{
+	MpTable    *table;
+	MpSettings *settings;		/* without credentials */
+	double		round_trip_cost;
+	double		tuple_cost;
+	bool		async_capable;
+	List	   *keys;			/* MpKey, from the relation's own conditions */
+} MpPlanInfo;
+
+/* What a scan costs. */
+typedef struct MpScanCost
+{
+	double		first;			/* round trips before the first row */
+	double		round_trips;	/* in all */
+	double		requests;
+	double		tuples;			/* received */
+} MpScanCost;
+
+static List *relation_keys(PlannerInfo *root, RelOptInfo *baserel,
+						   List *clauses, int group);
+static double pinned_count(PlannerInfo *root, List *keys, MpField field);
+static void estimate_cost(PlannerInfo *root, RelOptInfo *baserel, List *keys,
+						  MpScanCost *cost);
+static void estimate_accounts(const MpPlanInfo *info, double tuples,
+							  double pinned, MpScanCost *cost);
+static void estimate_memberships(const MpPlanInfo *info, double tuples,
+								 double accounts, double projects,
+								 MpScanCost *cost);
+static void price_scan(const RelOptInfo *baserel, const MpScanCost *cost,
+					   Cost *startup, Cost *total);
+static void add_scan_path(PlannerInfo *root, RelOptInfo *baserel,
+						  ParamPathInfo *param);
+static List *join_parameters(PlannerInfo *root, RelOptInfo *baserel);
+static List *class_clauses(PlannerInfo *root, RelOptInfo *baserel);
+static bool is_key_member(PlannerInfo *root, RelOptInfo *rel,
+						  EquivalenceClass *ec, EquivalenceMember *em,
+						  void *arg);
+static uint32 wanted_fields(RelOptInfo *baserel, const MpTable *table,
+							List *clauses);
+static uint32 filtered_fields(RelOptInfo *baserel, const MpTable *table,
+							  List *clauses);
+static void refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid,
+						List *clauses);
+static MpScanTarget scan_target(PlannerInfo *root, RelOptInfo *baserel);
+
+void
+mixpanelGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
+						  Oid foreigntableid)
+{
+	MpPlanInfo *info = palloc0(sizeof(MpPlanInfo));
+	Relation	rel = table_open(foreigntableid, NoLock);
+	double		accounts;
+	double		projects;
+
+	info->table = mp_relation_open(rel);
+	table_close(rel, NoLock);
+	info->settings = mp_option_resolve_public(foreigntableid, InvalidOid);
+	info->round_trip_cost = mp_option_number(foreigntableid,
+											 "fdw_startup_cost",
+											 ROUND_TRIP_COST);
+	info->tuple_cost = mp_option_number(foreigntableid, "fdw_tuple_cost",
+										TUPLE_COST);
+	info->async_capable = mp_option_bool(foreigntableid, "async_capable",
+										 true);
+	baserel->fdw_private = info;
+	info->keys = relation_keys(root, baserel, baserel->baserestrictinfo, 0);
+
+	/* below zero: never analyzed */
+	if (baserel->tuples < 0)
+		baserel->tuples =
+			info->table->relation->kind == MP_RELATION_ACCOUNTS ?
+			DEFAULT_ACCOUNTS : DEFAULT_MEMBERSHIPS;
+	set_baserel_size_estimates(root, baserel);
+
+	/* keys are unique, which the planner cannot know of a foreign table */
+	accounts = pinned_count(root, info->keys, MP_FIELD_ID);
+	projects = pinned_count(root, info->keys, MP_FIELD_PROJECT_ID);
+	if (info->table->relation->kind == MP_RELATION_ACCOUNTS && accounts >= 0)
+		baserel->rows = Min(baserel->rows, accounts);
+	else if (accounts >= 0 && projects >= 0)
+		baserel->rows = Min(baserel->rows, accounts * projects);
+	baserel->rows = clamp_row_est(baserel->rows);
+}
+
+void
+mixpanelGetForeignPaths(PlannerInfo *root, RelOptInfo *baserel,
+						Oid foreigntableid pg_attribute_unused())
+{
+	ListCell   *cell;
+
+	add_scan_path(root, baserel, NULL);
+	foreach(cell, join_parameters(root, baserel))
+		add_scan_path(root, baserel, lfirst(cell));
+}
+
+ForeignScan *
+mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
+					   Oid foreigntableid,
+					   ForeignPath *best_path pg_attribute_unused(),
+					   List *tlist, List *scan_clauses, Plan *outer_plan)
+{
+	MpPlanInfo *info = baserel->fdw_private;
+	MpScanTarget target = scan_target(root, baserel);
+	List	   *keys = relation_keys(root, baserel, scan_clauses, 0);
+	List	   *exprs = NIL;
+	List	   *fields = NIL;
+	List	   *arrays = NIL;
+	List	   *groups = NIL;
+	List	   *private;
+	List	   *clauses = extract_actual_clauses(scan_clauses, false);
+	uint32		wanted = wanted_fields(baserel, info->table, clauses);
+	uint32		filtered = filtered_fields(baserel, info->table, clauses);
+	ListCell   *cell;
+
+	refuse_ctid(baserel, foreigntableid, clauses);
+	foreach(cell, keys)
+	{
+		MpKey	   *key = lfirst(cell);
+
+		exprs = lappend(exprs, key->value);
+		fields = lappend_int(fields, (int) key->field);
+		arrays = lappend_int(arrays, key->array);
+		groups = lappend_int(groups, key->group);
+	}
+	private = list_make5(fields, arrays, groups, makeInteger((int) wanted),
+						 makeInteger((int) target));
+	private = lappend(private,
+					  makeInteger((int) Min(baserel->tuples, INT_MAX)));
+	private = lappend(private, makeInteger((int) filtered));
+	private = lappend(private, makeInteger(-1));
+	return make_foreignscan(tlist, clauses, baserel->relid, exprs, private,
+							NIL, NIL, outer_plan);
+}
+
+bool
+mixpanelIsForeignPathAsyncCapable(ForeignPath *path)
+{
+	return ((MpPlanInfo *) path->path.parent->fdw_private)->async_capable;
+}
+
+void
+mp_plan_lookup_cost(RelOptInfo *baserel, MpField field, double count,
+					Cost *startup, Cost *total)
+{
+	const MpPlanInfo *info = baserel->fdw_private;
+	MpScanCost	cost;
+
+	if (info->table->relation->kind == MP_RELATION_ACCOUNTS)
+		estimate_accounts(info, baserel->tuples, count, &cost);
+	else
+		estimate_memberships(info, baserel->tuples,
+							 field == MP_FIELD_ID ? count : -1,
+							 field == MP_FIELD_PROJECT_ID ? count : -1,
+							 &cost);
+	price_scan(baserel, &cost, startup, total);
+}
+
+const MpTable *
+mp_plan_table(const RelOptInfo *baserel)
+{
+	return ((const MpPlanInfo *) baserel->fdw_private)->table;
+}
+
+bool
+mp_plan_prefers_list(const MpSettings *settings, double count, double tuples)
+{
+	double		gets = ceil(count / settings->max_concurrency) *
+		ROUND_TRIP_COST + count * REQUEST_COST;
+	double		list = ROUND_TRIP_COST + REQUEST_COST + tuples * TUPLE_COST;
+
+	return gets > list && count > settings->max_concurrency;
+}
+
+/* The keys that clauses (RestrictInfos) pin; groups count from `group`. */
+static List *
+relation_keys(PlannerInfo *root, RelOptInfo *baserel, List *clauses,
+			  int group)
+{
+	const MpPlanInfo *info = baserel->fdw_private;
+	List	   *keys = NIL;
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+
+		if (rinfo->pseudoconstant)
+			continue;
+		keys = list_concat(keys,
+						   mp_plan_match_keys(root, baserel, info->table,
+											  rinfo->clause, group++));
+	}
+	return keys;
+}
+
+/*
+ * About how many values a field is pinned to; -1: it is not pinned.  The
+ * smallest group counts.
+ */
+static double
+pinned_count(PlannerInfo *root, List *keys, MpField field)
+{
+	double		best = -1;
+	double		sum = 0;
+	int			group = -1;
+	ListCell   *cell;
+
+	foreach(cell, keys)
+	{
+		MpKey	   *key = lfirst(cell);
+
+		if (key->field != field)
+			continue;
+		if (key->group != group)
+			sum = 0;
+		group = key->group;
+		sum += key->array ? mp_plan_array_length(root, key->value) : 1;
+		/* the last of a group has its whole sum */
+		if (lnext(keys, cell) == NULL ||
+			((MpKey *) lfirst(lnext(keys, cell)))->group != group)
+			best = best < 0 ? sum : Min(best, sum);
+	}
+	return best;
+}
+
+static void
+estimate_cost(PlannerInfo *root, RelOptInfo *baserel, List *keys,
+			  MpScanCost *cost)
+{
+	const MpPlanInfo *info = baserel->fdw_private;
+	double		accounts = pinned_count(root, keys, MP_FIELD_ID);
+	double		projects = pinned_count(root, keys, MP_FIELD_PROJECT_ID);
+
+	if (info->table->relation->kind == MP_RELATION_ACCOUNTS)
+		estimate_accounts(info, baserel->tuples, accounts, cost);
+	else
+		estimate_memberships(info, baserel->tuples, accounts, projects, cost);
+}
+
+static void
+estimate_accounts(const MpPlanInfo *info, double tuples, double pinned,
+				  MpScanCost *cost)
+{
+	bool		list = pinned < 0 ||
+		mp_plan_prefers_list(info->settings, pinned, tuples);
+
+	cost->first = 1;
+	cost->requests = list ? 1 : pinned;
+	cost->round_trips = list ? 1 :
+		ceil(pinned / info->settings->max_concurrency);
+	cost->tuples = list ? tuples : pinned;
+}
+
+static void
+estimate_memberships(const MpPlanInfo *info, double tuples, double accounts,
+					 double projects, MpScanCost *cost)
+{
+	const MpSettings *settings = info->settings;
+	MpLookup	lookup = {
+		.relation = MP_RELATION_MEMBERSHIPS,
+		.accounts.pinned = accounts >= 0,
+		.projects.pinned = projects >= 0,
+	};
+	MpCallKind	calls[2];
+	int			count = mp_fetch_calls(settings, &lookup, calls);
+	bool		by_project = calls[count - 1] == MP_CALL_PROJECT_ACCOUNTS;
+	double		parents = by_project ? projects : accounts;
+	double		all_parents = DEFAULT_ACCOUNTS;
+
+	if (by_project)
+		all_parents = settings->project_count > 0 ?
+			(double) settings->project_count : DEFAULT_PROJECTS;
+	if (parents < 0)
+		parents = all_parents;
+	cost->first = count;
+	cost->requests = parents + count - 1;
+	cost->round_trips = ceil(parents / settings->max_concurrency) + count - 1;
+	cost->tuples = tuples * Min(1.0, parents / all_parents);
+}
+
+static void
+add_scan_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *param)
+{
+	MpPlanInfo *info = baserel->fdw_private;
+	List	   *keys = info->keys;
+	int			own_clauses = list_length(baserel->baserestrictinfo);
+	double		rows = param != NULL ? param->ppi_rows : baserel->rows;
+	MpScanCost	cost;
+	Cost		startup;
+	Cost		total;
+
+	if (param != NULL)
+		keys = list_concat(relation_keys(root, baserel, param->ppi_clauses,
+										 own_clauses), keys);
+	estimate_cost(root, baserel, keys, &cost);
+	price_scan(baserel, &cost, &startup, &total);
+	add_path(baserel, (Path *)
+			 MP_FOREIGN_PATH(root, baserel, rows, startup, total,
+							 param != NULL ? param->ppi_req_outer :
+							 baserel->lateral_relids));
+}
+
+static void
+price_scan(const RelOptInfo *baserel, const MpScanCost *cost, Cost *startup,
+		   Cost *total)
+{
+	const MpPlanInfo *info = baserel->fdw_private;
+
+	*startup = cost->first * info->round_trip_cost +
+		baserel->baserestrictcost.startup;
+	*total = *startup +
+		(cost->round_trips - cost->first) * info->round_trip_cost +
+		cost->requests * REQUEST_COST +
+		cost->tuples * (info->tuple_cost + cpu_tuple_cost +
+						baserel->baserestrictcost.per_tuple);
+	*total = Max(*total, *startup);
+}
+
+/*
+ * The sets of other relations that could give a key: for each, the parameters
+ * of a path that is run anew for each of their rows.
+ */
+static List *
+join_parameters(PlannerInfo *root, RelOptInfo *baserel)
+{
+	MpPlanInfo *info = baserel->fdw_private;
+	List	   *clauses = list_concat_copy(baserel->joininfo,
+										   class_clauses(root, baserel));
+	List	   *params = NIL;
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+	{
+		RestrictInfo *rinfo = lfirst_node(RestrictInfo, cell);
+		Relids		outer;
+
+		if (!join_clause_is_movable_to(rinfo, baserel) ||
+			mp_plan_match_keys(root, baserel, info->table, rinfo->clause,
+							   0) == NIL)
+			continue;
+		outer = bms_union(rinfo->clause_relids, baserel->lateral_relids);
+		outer = bms_del_member(outer, (int) baserel->relid);
+		if (bms_is_empty(outer))
+			continue;
+		params = list_append_unique_ptr(params,
+										get_baserel_parampathinfo(root,
+																  baserel,
+																  outer));
+	}
+	return params;
+}
+
+/* Join clauses that equivalence classes imply for the keys. */
+static List *
+class_clauses(PlannerInfo *root, RelOptInfo *baserel)
+{
+	static const MpField keys[] = {MP_FIELD_ID, MP_FIELD_PROJECT_ID};
+	MpPlanInfo *info = baserel->fdw_private;
+	Relids		referencers = baserel->lateral_referencers;
+	List	   *clauses = NIL;
+
+	if (!baserel->has_eclass_joins)
+		return NIL;
+	for (size_t i = 0; i < lengthof(keys); i++)
+	{
+		AttrNumber	attnum = mp_relation_attribute(info->table, keys[i]);
+		List	   *implied;
+
+		if (attnum == InvalidAttrNumber)
+			continue;
+		implied =
+			generate_implied_equalities_for_column(root, baserel,
+												   is_key_member, &attnum,
+												   referencers);
+		clauses = list_concat(clauses, implied);
+	}
+	return clauses;
+}
+
+static bool
+is_key_member(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
+			  EquivalenceClass *ec pg_attribute_unused(),
+			  EquivalenceMember *em, void *arg)
+{
+	Node	   *node = strip_implicit_coercions((Node *) em->em_expr);
+
+	return IsA(node, Var) && ((Var *) node)->varno == (int) rel->relid &&
+		((Var *) node)->varattno == *(AttrNumber *) arg;
+}
+
+/*
+ * The fields to decode: what the query reads, the keys (the transaction's own
+ * changes are found by them) and the role (which they may change).
+ */
+static uint32
+wanted_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+	uint32		wanted = 0;
+
+	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid, &attrs);
+	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
+	if (!bms_is_empty(attrs))
+		wanted = mp_relation_wanted(table, attrs);
+	wanted |= MP_FIELD_BIT(MP_FIELD_ID) | MP_FIELD_BIT(MP_FIELD_PROJECT_ID);
+	/* a SELECT never has them */
+	wanted &= ~(MP_FIELD_BIT(MP_FIELD_SECRET) |
+				MP_FIELD_BIT(MP_FIELD_PROJECTS));
+	return wanted;
+}
+
+/* The fields that conditions look at. */
+static uint32
+filtered_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+
+	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
+	return bms_is_empty(attrs) ? 0 : mp_relation_wanted(table, attrs);
+}
+
+/*
+ * Every row of a foreign table shows the same ctid, so a condition on it holds
+ * for all or for none.  Where postgres_fdw on another server cannot send a
+ * DELETE or an UPDATE as a whole, it finds the rows by ctid, one by one: it
+ * would delete every account.
+ */
+static void
+refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid, List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+
+	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
+	if (bms_is_member(SelfItemPointerAttributeNumber -
+					  FirstLowInvalidHeapAttributeNumber, attrs))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot find rows of foreign table \"%s\" by ctid",
+						get_rel_name(foreigntableid)),
+				 errdetail("Rows of Mixpanel have none."),
+				 errhint("Use the keys. Through postgres_fdw, write conditions that it can send to this server.")));
+}
+
+static MpScanTarget
+scan_target(PlannerInfo *root, RelOptInfo *baserel)
+{
+	if (!bms_is_member((int) baserel->relid, root->all_result_relids))
+		return MP_SCAN_FOR_SELECT;
+	return root->parse->commandType == CMD_DELETE ?
+		MP_SCAN_FOR_DELETE : MP_SCAN_FOR_UPDATE;
+}

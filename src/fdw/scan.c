@@ -1,0 +1,330 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/scan.c
+ *		The executor's scan: begin, iterate, rescan, end.
+ *
+ * Rows come from a fetch; what this transaction has queued is laid over them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "catalog/option.h"
+#include "fdw/plan.h"
+#include "fdw/scan.h"
+#include "remote/session.h"
+
+static void read_private(MpScan *scan, ForeignScan *plan);
+static void begin_lookup(ForeignScanState *node);
+static void end_lookup(MpScan *scan);
+static MpFetchState next_row(ForeignScanState *node);
+static MpFetchState next_new_row(ForeignScanState *node);
+static MpFetchState next_base_row(ForeignScanState *node);
+static bool fill_row(ForeignScanState *node, const MpRecord *record);
+static bool fill_membership(MpScan *scan, const MpRecord *record,
+							TupleTableSlot *slot);
+static void note_own_account(MpScan *scan, const MpRecord *record);
+static bool fill_added(MpScan *scan, TupleTableSlot *slot);
+
+void
+mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
+{
+	ForeignScan *plan = (ForeignScan *) node->ss.ps.plan;
+	Relation	rel = node->ss.ss_currentRelation;
+	MpScan	   *scan = palloc0(sizeof(MpScan));
+
+	node->fdw_state = scan;
+	read_private(scan, plan);
+	scan->table = mp_relation_open(rel);
+	scan->key_exprs = plan->fdw_exprs;
+	scan->key_states = ExecInitExprList(plan->fdw_exprs, (PlanState *) node);
+	scan->lookup_context = AllocSetContextCreate(CurrentMemoryContext,
+												 "mixpanel_sa_fdw lookup",
+												 ALLOCSET_SMALL_SIZES);
+	scan->spare_context = AllocSetContextCreate(CurrentMemoryContext,
+												"mixpanel_sa_fdw rescan",
+												ALLOCSET_SMALL_SIZES);
+	mp_scan_cache_init(node, eflags);
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+		scan->settings = mp_option_resolve_public(RelationGetRelid(rel),
+												  InvalidOid);
+	else
+		scan->settings = mp_option_resolve(RelationGetRelid(rel), InvalidOid,
+										   MP_SCAN_USER(node));
+}
+
+TupleTableSlot *
+mixpanelIterateForeignScan(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+
+	for (;;)
+	{
+		switch (next_row(node))
+		{
+			case MP_FETCH_ROW:
+				return slot;
+			case MP_FETCH_DONE:
+				return ExecClearTuple(slot);
+			case MP_FETCH_WAIT:
+				scan->would_wait = scan->async;
+				if (scan->async)
+					return ExecClearTuple(slot);
+				mp_fetch_wait(scan->fetch);
+				break;
+		}
+	}
+}
+
+/* Parameters may have changed; they have no values before the next row. */
+void
+mixpanelReScanForeignScan(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	scan->rescanned = true;
+	if (!scan->keep)
+		end_lookup(scan);
+}
+
+void
+mixpanelEndForeignScan(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	if (scan == NULL || scan->lookup_context == NULL)
+		return;
+	end_lookup(scan);
+	MemoryContextReset(scan->spare_context);
+}
+
+void
+mp_scan_gather(ForeignScanState *node, int64 *ids, int count)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	scan->gathered.pinned = true;
+	scan->gathered.ids = ids;
+	scan->gathered.count = count;
+}
+
+void
+mp_scan_tally(const MpScan *scan, MpTally *tally)
+{
+	*tally = scan->tally;
+	if (scan->fetch != NULL)
+		mp_fetch_add_tally(scan->fetch, tally);
+}
+
+static void
+read_private(MpScan *scan, ForeignScan *plan)
+{
+	List	   *private = plan->fdw_private;
+
+	scan->fields = list_nth(private, MP_SCAN_FIELDS);
+	scan->arrays = list_nth(private, MP_SCAN_ARRAYS);
+	scan->groups = list_nth(private, MP_SCAN_GROUPS);
+	scan->wanted = (uint32) intVal(list_nth(private, MP_SCAN_WANTED));
+	scan->filtered = (uint32) intVal(list_nth(private, MP_SCAN_FILTERED));
+	scan->target = intVal(list_nth(private, MP_SCAN_TARGET));
+	scan->tuples = intVal(list_nth(private, MP_SCAN_TUPLES));
+	scan->gathered_field = intVal(list_nth(private, MP_SCAN_GATHERED));
+}
+
+/*
+ * Evaluate the keys.  After a rescan that gives the same lookup, go on with
+ * the one there is, from its first row.
+ */
+static void
+begin_lookup(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+	MemoryContext spare = scan->spare_context;
+	MemoryContext old = MemoryContextSwitchTo(spare);
+	uint32		decoded = scan->wanted;
+	MpLookup	lookup;
+
+	/* tells the account that one authenticates with; fills no column */
+	if (scan->target == MP_SCAN_FOR_DELETE)
+		decoded |= MP_FIELD_BIT(MP_FIELD_USERNAME);
+	mp_scan_make_lookup(node, &lookup, false);
+	scan->rescanned = false;
+	if (scan->begun && mp_scan_same_lookup(&lookup, &scan->lookup))
+	{
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(spare);
+		mp_scan_cache_rewind(scan);
+		return;
+	}
+	end_lookup(scan);
+	scan->spare_context = scan->lookup_context;
+	scan->lookup_context = spare;
+	scan->lookup = lookup;
+	mp_scan_cache_begin(scan);
+	scan->overlay = mp_overlay_begin(scan->settings,
+									 node->ss.ps.state->es_snapshot->curcid);
+	scan->fetch = mp_fetch_begin(scan->settings, &scan->lookup, decoded);
+	scan->begun = true;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+end_lookup(MpScan *scan)
+{
+	if (scan->fetch != NULL)
+		mp_fetch_add_tally(scan->fetch, &scan->tally);
+	scan->fetch = NULL;
+	scan->overlay = NULL;
+	/* a temporary file is not the context's */
+	if (scan->cache != NULL)
+		tuplestore_end(scan->cache);
+	scan->cache = NULL;
+	scan->begun = false;
+	scan->base_done = false;
+	MemoryContextReset(scan->lookup_context);
+}
+
+/* The next row into the scan's slot. */
+static MpFetchState
+next_row(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	MpFetchState state;
+
+	if (!scan->begun || scan->rescanned)
+		begin_lookup(node);
+	if (scan->cache == NULL)
+		return next_new_row(node);
+	if (mp_scan_cache_read(scan, slot))
+		return MP_FETCH_ROW;
+	state = next_new_row(node);
+	if (state == MP_FETCH_ROW)
+		mp_scan_cache_add(scan, slot);
+	return state;
+}
+
+static MpFetchState
+next_new_row(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	if (!scan->base_done)
+	{
+		MpFetchState state = next_base_row(node);
+
+		if (state != MP_FETCH_DONE)
+			return state;
+		scan->base_done = true;
+	}
+	if (scan->overlay != NULL && !scan->lookup.nothing &&
+		scan->lookup.relation == MP_RELATION_MEMBERSHIPS &&
+		fill_added(scan, node->ss.ss_ScanTupleSlot))
+		return MP_FETCH_ROW;
+	return MP_FETCH_DONE;
+}
+
+static MpFetchState
+next_base_row(ForeignScanState *node)
+{
+	MpScan	   *scan = node->fdw_state;
+
+	for (;;)
+	{
+		const MpRecord *record;
+		MpFetchState state = mp_fetch_next(scan->fetch, &record);
+
+		if (state != MP_FETCH_ROW || fill_row(node, record))
+			return state;
+	}
+}
+
+/* False where this transaction has hidden the row. */
+static bool
+fill_row(ForeignScanState *node, const MpRecord *record)
+{
+	MpScan	   *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	int64		account = record->values[MP_FIELD_ID].as.integer;
+
+	if (scan->lookup.relation == MP_RELATION_MEMBERSHIPS)
+		return fill_membership(scan, record, slot);
+	if (scan->target == MP_SCAN_FOR_DELETE)
+		note_own_account(scan, record);
+	if (scan->overlay != NULL &&
+		mp_overlay_account(scan->overlay, account) == MP_SIGHT_HIDDEN)
+		return false;
+	mp_relation_fill(scan->table, scan->wanted, record, slot);
+	return true;
+}
+
+static bool
+fill_membership(MpScan *scan, const MpRecord *record, TupleTableSlot *slot)
+{
+	int64		account = record->values[MP_FIELD_ID].as.integer;
+	int64		project = record->values[MP_FIELD_PROJECT_ID].as.integer;
+	const char *role = NULL;
+	MpSight		sight = MP_SIGHT_AS_IS;
+
+	if (scan->overlay != NULL)
+		sight = mp_overlay_membership(scan->overlay, account, project, &role);
+	if (sight == MP_SIGHT_HIDDEN)
+		return false;
+	if (sight == MP_SIGHT_ROLE)
+	{
+		MpRecord	changed = *record;
+
+		mp_record_set_text(&changed, MP_FIELD_ROLE, role, strlen(role));
+		mp_relation_fill(scan->table, scan->wanted, &changed, slot);
+	}
+	else
+		mp_relation_fill(scan->table, scan->wanted, record, slot);
+	return true;
+}
+
+/* Its deletion will be refused; that of one which it was before, will not. */
+static void
+note_own_account(MpScan *scan, const MpRecord *record)
+{
+	const MpValue *username = &record->values[MP_FIELD_USERNAME];
+	int64		account = record->values[MP_FIELD_ID].as.integer;
+	const char *own = scan->settings->username;
+	MpRoutes   *routes;
+
+	if (!username->present || own == NULL)
+		return;
+	routes = mp_session_routes(scan->settings->server_id);
+	if (username->as.text.length == strlen(own) &&
+		memcmp(username->as.text.data, own, strlen(own)) == 0)
+	{
+		routes->own_account = account;
+		routes->own_user = scan->settings->user_id;
+	}
+	else if (routes->own_account == account &&
+			 routes->own_user == scan->settings->user_id)
+		routes->own_account = 0;
+}
+
+static bool
+fill_added(MpScan *scan, TupleTableSlot *slot)
+{
+	MpAdded		added;
+	MpRecord	record = {0};
+
+	if (!mp_overlay_next_added(scan->overlay, &scan->lookup, &added))
+		return false;
+	mp_record_set_integer(&record, MP_FIELD_ID, added.account);
+	mp_record_set_integer(&record, MP_FIELD_PROJECT_ID, added.project);
+	mp_record_set_integer(&record, MP_FIELD_ORGANIZATION_ID,
+						  scan->settings->organization_id);
+	mp_record_set_text(&record, MP_FIELD_ROLE, added.role,
+					   strlen(added.role));
+	mp_relation_fill(scan->table, scan->wanted, &record, slot);
+	return true;
+}

@@ -1,0 +1,101 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/scan.h
+ *		The executor's scan of a foreign table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_FDW_SCAN_H
+#define MP_FDW_SCAN_H
+
+#include "postgres.h"
+
+#include "foreign/fdwapi.h"
+#include "nodes/execnodes.h"
+#include "utils/tuplestore.h"
+
+#include "catalog/compat.h"
+#include "catalog/relation.h"
+#include "remote/fetch.h"
+#include "transaction/changeset.h"
+
+/* ForeignScanState.fdw_state; lives in the query's context. */
+typedef struct MpScan
+{
+	MpTable    *table;
+	MpSettings *settings;		/* without credentials under EXPLAIN */
+	uint32		wanted;
+	uint32		filtered;		/* of them, those that conditions look at */
+	int			target;			/* MpScanTarget */
+	double		tuples;			/* the planner's guess at the table's size */
+
+	List	   *key_states;		/* ExprState of each key */
+	List	   *key_exprs;		/* the plan's, parallel */
+	List	   *fields;
+	List	   *arrays;
+	List	   *groups;
+
+	int			gathered_field; /* MpField that a lookup join pins; -1: none */
+	MpIds		gathered;		/* to these, set before a rescan */
+
+	MemoryContext lookup_context;	/* the lookup, the fetch and the cache */
+	MemoryContext spare_context;	/* for the lookup of a rescan, until it is
+									 * known whether it is another */
+	MpLookup	lookup;
+	MpFetch    *fetch;			/* NULL: not begun or over */
+	MpOverlay  *overlay;
+	bool		begun;
+	bool		rescanned;		/* look at the keys' values anew */
+	bool		keep;			/* rows may be asked for again */
+	Tuplestorestate *cache;		/* rows of this lookup so far, where kept */
+	TupleTableSlot *cache_slot;
+	bool		base_done;		/* rows of the API are read, those added by
+								 * this transaction follow */
+	MpTally		tally;			/* of fetches that are over */
+
+	bool		async;			/* below an Append: do not wait */
+	bool		would_wait;		/* the empty slot means only that */
+} MpScan;
+
+extern void mixpanelBeginForeignScan(ForeignScanState *node, int eflags);
+extern TupleTableSlot *mixpanelIterateForeignScan(ForeignScanState *node);
+extern void mixpanelReScanForeignScan(ForeignScanState *node);
+extern void mixpanelEndForeignScan(ForeignScanState *node);
+
+/*
+ * Rows of a lookup that may be asked for again; scan_cache.c.  A scan below
+ * the inner side of a loop or in a correlated sub-select is rescanned, often
+ * with the same keys: what was read once in a statement is not asked for
+ * again.
+ */
+extern void mp_scan_cache_init(ForeignScanState *node, int eflags);
+extern void mp_scan_cache_begin(MpScan *scan);
+extern void mp_scan_cache_rewind(MpScan *scan);
+extern bool mp_scan_cache_read(MpScan *scan, TupleTableSlot *slot);
+extern void mp_scan_cache_add(MpScan *scan, TupleTableSlot *slot);
+
+/* Do two lookups ask for the same rows? */
+extern bool mp_scan_same_lookup(const MpLookup *a, const MpLookup *b);
+
+/* Append's asynchronous protocol; scan_async.c. */
+extern void mixpanelForeignAsyncRequest(AsyncRequest *areq);
+extern void mixpanelForeignAsyncConfigureWait(AsyncRequest *areq);
+extern void mixpanelForeignAsyncNotify(AsyncRequest *areq);
+
+/*
+ * The lookup that the keys' values give; evaluates them.  only_constants: what
+ * is not a constant is left unknown (pinned, with no id), for EXPLAIN.
+ */
+extern void mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
+								bool only_constants);
+
+/*
+ * For a lookup join: the ids that the next rescan reads; ascending, distinct,
+ * and the caller's to keep until then.
+ */
+extern void mp_scan_gather(ForeignScanState *node, int64 *ids, int count);
+
+/* What the scan has cost so far. */
+extern void mp_scan_tally(const MpScan *scan, MpTally *tally);
+
+#endif							/* MP_FDW_SCAN_H */

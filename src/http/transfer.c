@@ -1,0 +1,598 @@
+/*-------------------------------------------------------------------------
+ *
+ * http/transfer.c
+ *		One HTTP request on one libcurl handle, and how it ended.
+ *
+ * Owns the easy handle with its options and callbacks.  A callback only copies
+ * bytes and notes failures; what follows is decided once libcurl has returned.
+ * Must not know of windows, retries or redirects.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "http/http_state.h"
+
+/* Read of the body of an answer other than 2xx: enough for its message. */
+#define ERROR_BODY_LIMIT	(64 * 1024)
+
+static MpHttpLane *choose_lane(const MpRequest *request);
+static bool uses_tls(const MpRequest *request);
+static bool is_multiplexed(const MpRequest *request);
+static bool set_options(MpRequest *request);
+static bool set_address(MpRequest *request, CURL *easy);
+static bool set_authorities(const MpRequest *request, CURL *easy);
+static bool set_method(const MpRequest *request, CURL *easy);
+static bool set_callbacks(MpRequest *request, CURL *easy);
+static void set_connection(const MpRequest *request, CURL *easy);
+static int	on_ready(void *context, char *remote, char *local,
+					 int remote_port, int local_port);
+static void begin_anew(MpRequest *request);
+static size_t on_header(char *bytes, size_t size, size_t count,
+						void *context);
+static size_t on_body(char *bytes, size_t size, size_t count, void *context);
+static bool keep_body(MpRequest *request, const char *bytes, size_t length);
+static bool must_pause(const MpRequest *request, size_t length);
+static MpOutcome classify(const MpHttpTransfer *transfer, CURLcode code);
+static bool is_connecting(CURLcode code);
+static bool is_hopeless(CURLcode code);
+static void read_headers(MpRequest *request);
+static const char *explain(const MpHttpTransfer *transfer, MpOutcome outcome,
+						   CURLcode code);
+static void drop(MpRequest *request);
+
+bool
+mp_http_transfer_begin(MpRequest *request)
+{
+	static const MpHttpTransfer fresh;
+	MpHttpTransfer *transfer = &request->transfer;
+
+	*transfer = fresh;
+	transfer->fault = MP_OUTCOME_PENDING;
+	transfer->socket = -1;
+	transfer->began = mp_http_microseconds();
+	transfer->lane = choose_lane(request);
+	transfer->easy = curl_easy_init();
+	if (transfer->easy == NULL)
+		return false;
+	if (set_options(request) &&
+		mp_http_lane_enter(transfer->lane, transfer->easy))
+		return true;
+	curl_easy_cleanup(transfer->easy);
+	transfer->easy = NULL;
+	return false;
+}
+
+MpOutcome
+mp_http_transfer_end(MpRequest *request, CURLcode code)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+	MpOutcome	outcome = classify(transfer, code);
+
+	request->answer.status = transfer->status;
+	request->answer.maybe_sent = transfer->sent;
+	request->hopeless = is_hopeless(code);
+	read_headers(request);
+	mp_http_request_explain(request, explain(transfer, outcome, code));
+	mp_http_transfer_account(request);
+	mp_http_tally_report(request);
+	drop(request);
+	return outcome;
+}
+
+void
+mp_http_transfer_cancel(MpRequest *request)
+{
+	if (request->transfer.easy == NULL)
+		return;
+	mp_http_transfer_account(request);
+	if (request->transfer.sent)
+		mp_http_tally_report(request);
+	drop(request);
+}
+
+void
+mp_http_transfer_resume(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	transfer->paused = false;
+	transfer->resume = false;
+	/* While it was paused, no byte could come. */
+	transfer->last_byte = mp_http_now();
+	(void) curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+}
+
+void
+mp_http_transfer_account(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+	curl_off_t	body = 0;
+	long		headers = 0;
+	long		connections = 0;
+	int64_t		bytes;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
+	curl_easy_getinfo(transfer->easy, CURLINFO_HEADER_SIZE, &headers);
+	curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
+
+	/* Where libcurl begins anew by itself, its counts do too. */
+	bytes = (int64_t) body + headers;
+	if (bytes < transfer->counted_bytes)
+		transfer->counted_bytes = 0;
+	/* Compressed bytes may come for long before a callback sees any. */
+	if (bytes > transfer->counted_bytes)
+		transfer->last_byte = mp_http_now();
+	if (connections < transfer->counted_connections)
+		transfer->counted_connections = 0;
+	mp_http_tally_traffic(request, bytes - transfer->counted_bytes,
+						  connections - transfer->counted_connections);
+	transfer->counted_bytes = bytes;
+	transfer->counted_connections = connections;
+}
+
+void
+mp_http_transfer_time_out(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	if (transfer->sent)
+		snprintf(transfer->error, sizeof(transfer->error),
+				 "no byte was received for %d ms", request->request_timeout);
+	else
+		snprintf(transfer->error, sizeof(transfer->error),
+				 "no connection within %d ms", request->connect_timeout);
+}
+
+/*
+ * libcurl shows a header line only when it is complete.  On a connection that
+ * carries many requests there is no telling whose bytes came.
+ */
+void
+mp_http_transfer_hear(MpRequest *request, int fd)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	if (transfer->sent && transfer->status == 0 && transfer->socket == fd &&
+		!is_multiplexed(request))
+		transfer->last_byte = mp_http_now();
+}
+
+void
+mp_http_transfer_use(CURL *easy, int fd)
+{
+	MpRequest  *request = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
+	if (request != NULL)
+		request->transfer.socket = fd;
+}
+
+/* ---- what libcurl is told ---- */
+
+/* The reasons are in http/lane.c; without TLS there is no HTTP/2. */
+static MpHttpLane *
+choose_lane(const MpRequest *request)
+{
+	if (request->method == MP_METHOD_POST ||
+		(request->streamed && uses_tls(request)))
+		return &request->http->lanes[MP_HTTP_LANE_SINGLE];
+	return &request->http->lanes[MP_HTTP_LANE_SHARED];
+}
+
+static bool
+uses_tls(const MpRequest *request)
+{
+	return strncasecmp(request->url, "https:", 6) == 0;
+}
+
+/* May it share its connection with others? */
+static bool
+is_multiplexed(const MpRequest *request)
+{
+	return uses_tls(request) && request->transfer.lane ==
+		&request->http->lanes[MP_HTTP_LANE_SHARED];
+}
+
+/* False when out of memory. */
+static bool
+set_options(MpRequest *request)
+{
+	CURL	   *easy = request->transfer.easy;
+
+	if (!set_address(request, easy) || !set_method(request, easy) ||
+		!set_callbacks(request, easy))
+		return false;
+	set_connection(request, easy);
+	return true;
+}
+
+static bool
+set_address(MpRequest *request, CURL *easy)
+{
+	const char *proxy = request->proxy != NULL ? request->proxy : "";
+	struct curl_slist *headers = &request->authorization_header;
+
+	if (headers->data == NULL)
+		headers = headers->next;
+
+	/* Empty, not unset: http_proxy of the process must not count. */
+	if (curl_easy_setopt(easy, CURLOPT_PROXY, proxy) != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "") != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_URL, mp_http_url(request))
+		!= CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) != CURLE_OK ||
+		curl_easy_setopt(easy, CURLOPT_USERAGENT, "mixpanel_sa_fdw")
+		!= CURLE_OK ||
+		!mp_http_encoding_ask(easy) ||
+		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+		!= CURLE_OK)
+		return false;
+	return set_authorities(request, easy);
+}
+
+/*
+ * Whose certificates are trusted: those that ca_file names and no others, or
+ * the system's.  libcurl keeps a bundle that it has read, but not where it is
+ * to look into a folder too; and to read the system's bundle for each
+ * connection takes longer than all the rest of a request.
+ */
+static bool
+set_authorities(const MpRequest *request, CURL *easy)
+{
+	char	   *bundle = NULL;
+	struct stat status;
+
+	if (request->ca_file == NULL)
+	{
+		curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
+		if (bundle == NULL || stat(bundle, &status) != 0 ||
+			status.st_size == 0)
+			return true;
+	}
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
+	if (request->ca_file == NULL)
+		return true;
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* It may have been put right since the last connection. */
+	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#endif
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file)
+		== CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->ca_file)
+		!= CURLE_OUT_OF_MEMORY;
+}
+
+static bool
+set_method(const MpRequest *request, CURL *easy)
+{
+	const char *body = request->body != NULL ? request->body : "";
+
+	if (request->body != NULL || request->method == MP_METHOD_POST)
+	{
+		/* Not copied by libcurl; the size first, as it decides that. */
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+						 (curl_off_t) request->body_length);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
+	}
+	if (request->method == MP_METHOD_POST)
+		return true;
+	return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST,
+							mp_http_method_name(request->method)) == CURLE_OK;
+}
+
+static bool
+set_callbacks(MpRequest *request, CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->transfer.error);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_ready);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, request);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	return curl_easy_setopt(easy, CURLOPT_SHARE, request->http->share)
+		== CURLE_OK;
+}
+
+static void
+set_connection(const MpRequest *request, CURL *easy)
+{
+	bool		alone = request->method == MP_METHOD_POST;
+	long		version = CURL_HTTP_VERSION_1_1;
+
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Else ending a transfer waits for the thread that resolves its name. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+					 (long) request->connect_timeout);
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+
+	/*
+	 * A request waits to see whether the connection that another one is
+	 * opening speaks HTTP/2.  Without TLS that would be known only when the
+	 * other one has been answered.
+	 */
+	if (is_multiplexed(request))
+	{
+		version = CURL_HTTP_VERSION_2TLS;
+		curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	}
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+
+	/* libcurl 8.23 keeps a connection that was closed amid the headers. */
+	if (alone || request->lost || request->transfer.lane->renew)
+		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	/* Nobody would use it again: the next POST has its own. */
+	if (alone)
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+/* ---- what libcurl tells ---- */
+
+/*
+ * The connection stands and the request is about to go out; called again if
+ * libcurl repeats it because a connection used before turned out to be dead.
+ */
+static int
+on_ready(void *context, char *remote, char *local, int remote_port,
+		 int local_port)
+{
+	MpRequest  *request = context;
+
+	(void) remote;
+	(void) local;
+	(void) remote_port;
+	(void) local_port;
+	if (request->transfer.sent)
+		begin_anew(request);
+	request->transfer.sent = true;
+	request->answer.maybe_sent = true;
+	request->transfer.last_byte = mp_http_now();
+	mp_http_tally_sent(request);
+	return CURL_PREREQFUNC_OK;
+}
+
+/*
+ * libcurl sends the request once more by itself.  What went out before may
+ * have been carried out, and what came of an answer is not part of the next:
+ * a stream may be refused in the middle of its body (HTTP_1_1_REQUIRED).
+ */
+static void
+begin_anew(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	request->doubtful = true;
+	if (mp_http_is_success(transfer->status) && transfer->body_bytes > 0)
+		request->restarts++;
+	mp_http_buffer_clear(&request->unread);
+	transfer->status = 0;
+	transfer->header_bytes = 0;
+	transfer->body_bytes = 0;
+	transfer->paused = false;
+	transfer->resume = false;
+}
+
+/* One header line: of an answer, of a 1xx before it, or a trailer. */
+static size_t
+on_header(char *bytes, size_t size, size_t count, void *context)
+{
+	MpRequest  *request = context;
+	MpHttpTransfer *transfer = &request->transfer;
+	size_t		length = size * count;
+	long		status = 0;
+
+	transfer->last_byte = mp_http_now();
+	transfer->header_bytes += length;
+	if (transfer->header_bytes > MP_HTTP_HEADER_LIMIT)
+	{
+		transfer->fault = MP_OUTCOME_TOO_LARGE;
+		return 0;
+	}
+	transfer->encodings = mp_http_encoding_count(transfer->encodings,
+												 bytes, length);
+	if (bytes[0] != '\r' && bytes[0] != '\n')
+		return length;
+
+	curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200)
+		transfer->status = (int) status;
+	if (transfer->status == 0 || transfer->encodings <= 1)
+		return length;
+	/* Of a refusal the status says enough. */
+	if (mp_http_is_success(transfer->status))
+		transfer->fault = MP_OUTCOME_BAD_ENCODING;
+	return 0;
+}
+
+static size_t
+on_body(char *bytes, size_t size, size_t count, void *context)
+{
+	MpRequest  *request = context;
+	MpHttpTransfer *transfer = &request->transfer;
+	size_t		length = size * count;
+
+	transfer->last_byte = mp_http_now();
+	if (must_pause(request, length))
+	{
+		transfer->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	return keep_body(request, bytes, length) ? length : 0;
+}
+
+/* False ends the transfer: with the fault noted, or as its status says. */
+static bool
+keep_body(MpRequest *request, const char *bytes, size_t length)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+	bool		success = mp_http_is_success(transfer->status);
+	bool		enough = false;
+
+	if (!success && length > ERROR_BODY_LIMIT - transfer->body_bytes)
+	{
+		length = ERROR_BODY_LIMIT - transfer->body_bytes;
+		enough = true;
+	}
+	if (success && !request->streamed &&
+		length > MP_HTTP_BODY_LIMIT - transfer->body_bytes)
+	{
+		transfer->fault = MP_OUTCOME_TOO_LARGE;
+		return false;
+	}
+	if (!mp_http_buffer_append(&request->unread, bytes, length))
+	{
+		transfer->fault = MP_OUTCOME_NO_MEMORY;
+		return false;
+	}
+	transfer->body_bytes += length;
+	return !enough;
+}
+
+static bool
+must_pause(const MpRequest *request, size_t length)
+{
+	size_t		unread = mp_http_buffer_length(&request->unread);
+
+	return request->streamed && !request->boundless && unread > 0 &&
+		unread + length > MP_HTTP_BACKLOG &&
+		mp_http_is_success(request->transfer.status);
+}
+
+/* ---- how it ended ---- */
+
+/*
+ * libcurl does not notice a compressed stream that ends early if the framing
+ * around it is complete; the reader of the body does, as with any text that
+ * stops in its middle.
+ */
+static MpOutcome
+classify(const MpHttpTransfer *transfer, CURLcode code)
+{
+	if (transfer->fault != MP_OUTCOME_PENDING)
+		return transfer->fault;
+	if (mp_http_is_success(transfer->status) && code == CURLE_OK)
+		return MP_OUTCOME_OK;
+
+	/* A refusal counts even if the text that explains it was cut off. */
+	if (transfer->status != 0 && !mp_http_is_success(transfer->status))
+		return MP_OUTCOME_STATUS;
+
+	/* A header line beyond libcurl's own limit looks like this. */
+	if (code == CURLE_OUT_OF_MEMORY && transfer->sent &&
+		transfer->status == 0)
+		return MP_OUTCOME_TOO_LARGE;
+#if LIBCURL_VERSION_NUM >= 0x080600
+	if (code == CURLE_TOO_LARGE)
+		return MP_OUTCOME_TOO_LARGE;
+#endif
+	if (code == CURLE_OUT_OF_MEMORY)
+		return MP_OUTCOME_NO_MEMORY;
+
+	if (!transfer->sent || is_connecting(code))
+		return MP_OUTCOME_UNREACHABLE;
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return MP_OUTCOME_TIMEOUT;
+	/* No callback has refused to write, so that it was libcurl's decoder. */
+	if (code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR)
+		return MP_OUTCOME_BAD_ENCODING;
+	return MP_OUTCOME_LOST;
+}
+
+/*
+ * Codes of an attempt to connect; they may follow a request that was sent,
+ * where libcurl repeats it because a connection used before was dead.
+ */
+static bool
+is_connecting(CURLcode code)
+{
+	return code == CURLE_COULDNT_RESOLVE_PROXY ||
+		code == CURLE_COULDNT_RESOLVE_HOST ||
+		code == CURLE_COULDNT_CONNECT ||
+		code == CURLE_SSL_CONNECT_ERROR ||
+		code == CURLE_PROXY ||
+		is_hopeless(code);
+}
+
+/* A certificate that does not verify; an address or file that is no good. */
+static bool
+is_hopeless(CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION ||
+		code == CURLE_SSL_CERTPROBLEM ||
+		code == CURLE_SSL_CACERT_BADFILE ||
+		code == CURLE_SSL_ISSUER_ERROR ||
+		code == CURLE_SSL_CRL_BADFILE ||
+		code == CURLE_SSL_INVALIDCERTSTATUS ||
+		code == CURLE_SSL_PINNEDPUBKEYNOTMATCH ||
+		code == CURLE_URL_MALFORMAT;
+}
+
+/* Retry-After and Location of the answer. */
+static void
+read_headers(MpRequest *request)
+{
+	CURL	   *easy = request->transfer.easy;
+	struct curl_header *header;
+
+	request->answer.retry_after = -1;
+	free(request->location);
+	request->location = NULL;
+	if (request->transfer.status == 0)
+		return;
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1,
+						 &header) == CURLHE_OK)
+		request->answer.retry_after =
+			mp_http_parse_retry_after(header->value, (int64_t) time(NULL));
+	if (curl_easy_header(easy, "Location", 0, CURLH_HEADER, -1,
+						 &header) == CURLHE_OK)
+		request->location = mp_http_copy(header->value);
+}
+
+/* What is known beyond the outcome; "" if nothing. */
+static const char *
+explain(const MpHttpTransfer *transfer, MpOutcome outcome, CURLcode code)
+{
+	/* libcurl's words would be about the callback that refused the bytes. */
+	if (outcome == MP_OUTCOME_TOO_LARGE &&
+		(transfer->status == 0 ||
+		 transfer->header_bytes > MP_HTTP_HEADER_LIMIT))
+		return "the headers are too long";
+	if (outcome == MP_OUTCOME_TOO_LARGE)
+		return "the body is too long";
+	if (outcome == MP_OUTCOME_NO_MEMORY ||
+		(outcome == MP_OUTCOME_STATUS && code == CURLE_WRITE_ERROR))
+		return "";
+	if (outcome == MP_OUTCOME_BAD_ENCODING && transfer->encodings > 1)
+		return "its encoding was not asked for";
+	if (outcome == MP_OUTCOME_BAD_ENCODING && code == CURLE_WRITE_ERROR)
+		return "the compressed data is malformed";
+	if (transfer->error[0] != '\0')
+		return transfer->error;
+	if (code != CURLE_OK)
+		return curl_easy_strerror(code);
+	return transfer->status == 0 ? "the headers are not complete" : "";
+}
+
+static void
+drop(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	mp_http_lane_leave(transfer->lane, transfer->easy);
+	curl_easy_cleanup(transfer->easy);
+	transfer->easy = NULL;
+	transfer->paused = false;
+	transfer->resume = false;
+}

@@ -1,0 +1,374 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/error.c
+ *		What went wrong with a call of the API -> SQLSTATE and words.
+ *
+ * Every message names the method and the path.  None holds a secret: what the
+ * API or the network says is searched for the mapping's secret first; see
+ * mask.h.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+
+#include "base/mask.h"
+#include "remote/error.h"
+
+#define AUTHORIZATION "Authorization:"
+
+/* Two names that are longer than a line. */
+#define UNREACHABLE_STATE ERRCODE_SQLCLIENT_UNABLE_TO_ESTABLISH_SQLCONNECTION
+#define REDIRECTED_STATE \
+	ERRCODE_SQLSERVER_REJECTED_ESTABLISHMENT_OF_SQLCONNECTION
+
+static void describe_http(const MpCall *call, const MpSettings *settings,
+						  MpError *error);
+static char *unreachable_hint(const MpSettings *settings);
+static void describe_status(const MpCall *call, const MpSettings *settings,
+							MpError *error);
+static void describe_refusal(const MpCall *call, const MpSettings *settings,
+							 MpError *error);
+static void describe_rate_limit(const MpCall *call,
+								const MpSettings *settings, MpError *error);
+static void describe_body(const MpCall *call, const MpSettings *settings,
+						  MpError *error);
+static char *api_words(const MpCall *call, const MpSettings *settings);
+static char *foreign_words(const char *text, const MpSettings *settings);
+static char *tries(const MpAnswer *answer);
+
+void
+mp_error_describe(const MpCall *call, const MpSettings *settings,
+				  MpError *error)
+{
+	const MpProblem *problem = mp_call_problem(call);
+	const char *title = mp_call_title(call);
+
+	memset(error, 0, sizeof(*error));
+	switch (problem->kind)
+	{
+		case MP_PROBLEM_HTTP:
+			describe_http(call, settings, error);
+			break;
+		case MP_PROBLEM_BODY:
+			describe_body(call, settings, error);
+			break;
+		case MP_PROBLEM_ERROR_BODY:
+			error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
+			error->message = psprintf("the answer to %s has status %d but says that it is an error",
+									  title, problem->answer->status);
+			error->detail = api_words(call, settings);
+			break;
+		case MP_PROBLEM_PAGES:
+			error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
+			error->message = psprintf("the answer to %s is only one page of several",
+									  title);
+			error->detail = pstrdup("The API documents no pages; part of a list is not passed off as the whole.");
+			break;
+		case MP_PROBLEM_CHANGED:
+			error->sqlstate = ERRCODE_CONNECTION_FAILURE;
+			error->message = psprintf("the answer to %s broke off", title);
+			error->detail = pstrdup("It was asked for again, but had changed in the part that was already read.");
+			error->hint = pstrdup("Run the statement again.");
+			break;
+		case MP_PROBLEM_NO_MEMORY:
+			error->sqlstate = ERRCODE_OUT_OF_MEMORY;
+			error->message = pstrdup("out of memory");
+			error->detail = psprintf("It ran out while reading the answer to %s.",
+									 title);
+			break;
+	}
+}
+
+void
+mp_error_throw(const MpError *error)
+{
+	ereport(ERROR,
+			(errcode(error->sqlstate),
+			 errmsg("%s", error->message),
+			 error->detail != NULL ? errdetail("%s", error->detail) : 0,
+			 error->hint != NULL ? errhint("%s", error->hint) : 0));
+	pg_unreachable();
+}
+
+void
+mp_error_raise(const MpCall *call, const MpSettings *settings)
+{
+	MpError		error;
+
+	mp_error_describe(call, settings, &error);
+	mp_error_throw(&error);
+}
+
+int
+mp_error_status(const MpCall *call)
+{
+	const MpProblem *problem = mp_call_problem(call);
+
+	/* no answer: it has not failed */
+	if (problem->answer == NULL || problem->kind != MP_PROBLEM_HTTP ||
+		problem->answer->outcome != MP_OUTCOME_STATUS)
+		return 0;
+	return problem->answer->status;
+}
+
+static void
+describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
+{
+	const MpAnswer *answer = mp_call_problem(call)->answer;
+	const char *title = mp_call_title(call);
+
+	switch (answer->outcome)
+	{
+		case MP_OUTCOME_STATUS:
+			describe_status(call, settings, error);
+			return;
+		case MP_OUTCOME_UNREACHABLE:
+			error->sqlstate = UNREACHABLE_STATE;
+			error->message = psprintf("could not connect to Mixpanel for %s",
+									  title);
+			error->hint = unreachable_hint(settings);
+			break;
+		case MP_OUTCOME_LOST:
+			error->sqlstate = ERRCODE_CONNECTION_FAILURE;
+			error->message = psprintf("connection to Mixpanel was lost during %s",
+									  title);
+			break;
+		case MP_OUTCOME_TIMEOUT:
+			error->sqlstate = ERRCODE_CONNECTION_FAILURE;
+			error->message = psprintf("Mixpanel did not answer %s in time",
+									  title);
+			error->detail = psprintf("No byte came for %d ms (option \"request_timeout\")%s.",
+									 settings->request_timeout,
+									 tries(answer));
+			error->hint = pstrdup("Check the network, or set \"request_timeout\" higher if the answer only takes long.");
+			return;
+		case MP_OUTCOME_REDIRECT_REFUSED:
+			error->sqlstate = REDIRECTED_STATE;
+			error->message = psprintf("%s was redirected to another host",
+									  title);
+			error->detail = psprintf("The target is %s; credentials are sent to the scheme, host and port of the base URL only.",
+									 foreign_words(answer->detail, settings));
+			error->hint = psprintf("Check the option \"region\" or \"base_url\" of server \"%s\": an organization's data resides in us, eu or in.",
+								   settings->server_name);
+			return;
+		case MP_OUTCOME_REDIRECT_LOOP:
+			error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
+			error->message = answer->detail[0] != '\0' ?
+				psprintf("%s was redirected too often", title) :
+				psprintf("%s was redirected to nowhere", title);
+			break;
+		case MP_OUTCOME_TOO_LARGE:
+			error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
+			error->message = psprintf("the answer to %s is too large", title);
+			break;
+		case MP_OUTCOME_BAD_ENCODING:
+			error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
+			error->message = psprintf("the answer to %s cannot be decompressed",
+									  title);
+			break;
+		case MP_OUTCOME_NO_MEMORY:
+		case MP_OUTCOME_PENDING:
+		case MP_OUTCOME_OK:
+			error->sqlstate = ERRCODE_OUT_OF_MEMORY;
+			error->message = pstrdup("out of memory");
+			return;
+	}
+	if (answer->detail[0] != '\0')
+		error->detail = psprintf("%s%s.",
+								 foreign_words(answer->detail, settings),
+								 tries(answer));
+}
+
+static char *
+unreachable_hint(const MpSettings *settings)
+{
+	if (settings->proxy != NULL)
+		return psprintf("The base URL of server \"%s\" is %s, by way of the proxy %s; check these options, the network, and certificates.",
+						settings->server_name, settings->base_url,
+						settings->proxy);
+	return psprintf("The base URL of server \"%s\" is %s; check its options, the network, and certificates.",
+					settings->server_name, settings->base_url);
+}
+
+static void
+describe_status(const MpCall *call, const MpSettings *settings,
+				MpError *error)
+{
+	const char *title = mp_call_title(call);
+	int			status = mp_call_problem(call)->answer->status;
+
+	error->message = psprintf("Mixpanel refused %s with status %d", title,
+							  status);
+	error->detail = api_words(call, settings);
+	if (status == 429)
+		describe_rate_limit(call, settings, error);
+	else if (status >= 400 && status < 500)
+		describe_refusal(call, settings, error);
+	else
+	{
+		error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
+		error->message = psprintf("Mixpanel answered %s with status %d%s",
+								  title, status,
+								  tries(mp_call_problem(call)->answer));
+	}
+}
+
+static void
+describe_refusal(const MpCall *call, const MpSettings *settings,
+				 MpError *error)
+{
+	MpCallKind	kind = mp_call_kind(call);
+
+	switch (mp_call_problem(call)->answer->status)
+	{
+		case 400:
+		case 422:
+			error->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
+			break;
+		case 401:
+			error->sqlstate = ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
+			error->message = psprintf("Mixpanel rejected the credentials of service account \"%s\" for %s",
+									  settings->username,
+									  mp_call_title(call));
+			error->hint = psprintf("Check username and secret in the user mapping for server \"%s\", whether the account has expired, and that the server's region is the organization's.",
+								   settings->server_name);
+			break;
+		case 403:
+			error->sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE;
+			error->hint = psprintf("Service account \"%s\" must be an owner or admin of the organization, and organization_id must be its organization's.",
+								   settings->username);
+			break;
+		case 404:
+			if (kind == MP_CALL_ADD_MEMBERSHIP ||
+				kind == MP_CALL_ADD_MEMBERSHIPS)
+				error->sqlstate = ERRCODE_FOREIGN_KEY_VIOLATION;
+			else
+				error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
+			if (kind == MP_CALL_LIST_ACCOUNTS ||
+				kind == MP_CALL_CREATE_ACCOUNT)
+				error->hint = pstrdup("Check the options \"organization_id\", \"region\" and \"base_url\".");
+			break;
+		case 409:
+			error->sqlstate = ERRCODE_UNIQUE_VIOLATION;
+			break;
+		default:
+			error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
+			break;
+	}
+}
+
+static void
+describe_rate_limit(const MpCall *call, const MpSettings *settings,
+					MpError *error)
+{
+	const MpAnswer *answer = mp_call_problem(call)->answer;
+
+	error->sqlstate = ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+	error->message = psprintf("Mixpanel's rate limit stopped %s%s",
+							  mp_call_title(call), tries(answer));
+	if (answer->retry_after < 0)
+		return;
+	error->detail = psprintf("Retry-After: the server asks to wait " INT64_FORMAT " s; option \"max_retry_wait\" allows %d ms.",
+							 (answer->retry_after + 999) / 1000,
+							 settings->max_retry_wait);
+	error->hint = psprintf("Run the statement again after " INT64_FORMAT " s, or set \"max_concurrency\" lower.",
+						   (answer->retry_after + 999) / 1000);
+}
+
+static void
+describe_body(const MpCall *call, const MpSettings *settings, MpError *error)
+{
+	const MpProblem *problem = mp_call_problem(call);
+	StringInfoData detail;
+
+	error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
+	error->message = psprintf("the answer to %s is not what the API documents",
+							  mp_call_title(call));
+	initStringInfo(&detail);
+	if (problem->record == 0)
+	{
+		appendStringInfo(&detail, "Body: %s.", problem->reason);
+		error->hint = psprintf("If something else than Mixpanel's API has answered, check the options \"base_url\" and \"proxy\" of server \"%s\".",
+							   settings->server_name);
+	}
+	else
+	{
+		appendStringInfo(&detail, "Record " INT64_FORMAT, problem->record);
+		if (problem->fault.id != 0)
+			appendStringInfo(&detail, " (id " INT64_FORMAT ")",
+							 problem->fault.id);
+		if (problem->fault.field[0] != '\0')
+			appendStringInfo(&detail, ", field \"%s\"",
+							 foreign_words(problem->fault.field, settings));
+		appendStringInfo(&detail, ": %s.", problem->reason);
+	}
+	error->detail = detail.data;
+}
+
+/* NULL if it said nothing. */
+static char *
+api_words(const MpCall *call, const MpSettings *settings)
+{
+	const char *message = mp_call_problem(call)->message;
+
+	if (message[0] == '\0')
+		return NULL;
+	return psprintf("Mixpanel says: %s",
+					foreign_words(message, settings));
+}
+
+/* What the encoding lacks becomes a question mark: an error about an error
+ * helps nobody. */
+char *
+mp_error_text(const char *text)
+{
+	char	   *copy = pstrdup(text);
+
+	if (GetDatabaseEncoding() != PG_UTF8)
+		for (char *c = copy; *c != '\0'; c++)
+			if (IS_HIGHBIT_SET(*c))
+				*c = '?';
+	return copy;
+}
+
+/*
+ * A text from outside, fit for a message: without the credentials, should the
+ * other side repeat them.
+ */
+static char *
+foreign_words(const char *text, const MpSettings *settings)
+{
+	char	   *words = pstrdup(text);
+	char	   *header = strcasestr(words, AUTHORIZATION);
+
+	if (header != NULL)
+	{
+		header += strlen(AUTHORIZATION);
+		strlcpy(header, " ***", strlen(header) + 1);
+	}
+	if (settings->username != NULL && settings->secret != NULL)
+	{
+		Size		size = strlen(settings->username) +
+			strlen(settings->secret) + 2;
+		char	   *login = palloc(size);
+
+		snprintf(login, size, "%s:%s", settings->username, settings->secret);
+		mp_mask_login(words, login);
+		explicit_bzero(login, size);
+		pfree(login);
+	}
+	/* the secret is in UTF-8 too */
+	return mp_error_text(words);
+}
+
+/* " after 4 tries", or nothing after one. */
+static char *
+tries(const MpAnswer *answer)
+{
+	if (answer->attempts <= 1)
+		return pstrdup("");
+	return psprintf(" after %d tries", answer->attempts);
+}

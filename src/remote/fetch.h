@@ -1,0 +1,93 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/fetch.h
+ *		A lookup -> records: which calls are made, how many at once, and what
+ *		a 404 means.
+ *
+ * A fetch gives every row in the lookup's scope or raises: a route that the
+ * server does not have is never taken for an empty table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_REMOTE_FETCH_H
+#define MP_REMOTE_FETCH_H
+
+#include "postgres.h"
+
+#include "api/api.h"
+#include "base/settings.h"
+#include "catalog/relation.h"
+
+/* A sorted set of ids that a query pins a key to. */
+typedef struct MpIds
+{
+	bool		pinned;			/* false: any id */
+	int			count;
+	int64	   *ids;			/* ascending, distinct */
+} MpIds;
+
+/*
+ * Which rows are asked for; a superset of what the query's conditions let
+ * through, which are checked again on every row.
+ */
+typedef struct MpLookup
+{
+	MpRelationKind relation;
+	bool		nothing;		/* the conditions contradict: no request */
+	MpIds		accounts;
+	MpIds		projects;		/* memberships only */
+	bool		prefer_list;	/* accounts: read all rather than one by one */
+	uint32		filtered;		/* set of MP_FIELD_BITs that conditions look
+								 * at: they must be known, not only shown
+								 * where known */
+	bool		trusted;		/* a DELETE that pins both keys: where the
+								 * server cannot list memberships at all, they
+								 * are taken to exist */
+} MpLookup;
+
+typedef enum MpFetchState
+{
+	MP_FETCH_ROW,
+	MP_FETCH_WAIT,				/* nothing now; wait for the pool */
+	MP_FETCH_DONE,
+} MpFetchState;
+
+typedef struct MpFetch MpFetch;
+
+/*
+ * Begin; the first requests are queued at once.  settings and the lookup's
+ * ids must outlive the fetch, which lives in a context of its own below the
+ * current one and ends with it.  Raises as mp_option_require().
+ */
+extern MpFetch *mp_fetch_begin(const MpSettings *settings,
+							   const MpLookup *lookup, uint32 wanted);
+
+/*
+ * The next record, valid until the next call.  Memberships carry both ids,
+ * and every record an organization_id.  Raises whatever ends the read.
+ */
+extern MpFetchState mp_fetch_next(MpFetch *fetch, const MpRecord **record);
+
+/* After WAIT: wait, interruptibly, until it is worth asking again. */
+extern void mp_fetch_wait(MpFetch *fetch);
+
+/* After WAIT: is it worth asking again, without a wait? */
+extern bool mp_fetch_ready(const MpFetch *fetch);
+
+/* The same, but waits (interruptibly); false at the end. */
+extern bool mp_fetch_next_wait(MpFetch *fetch, const MpRecord **record);
+
+/* Cancels what is under way and frees all. */
+extern void mp_fetch_end(MpFetch *fetch);
+
+/* Add the costs so far to *tally. */
+extern void mp_fetch_add_tally(const MpFetch *fetch, MpTally *tally);
+
+/*
+ * The calls that a lookup begins with, in order, for EXPLAIN: at most two.
+ * Returns how many.
+ */
+extern int	mp_fetch_calls(const MpSettings *settings, const MpLookup *lookup,
+						   MpCallKind calls[2]);
+
+#endif							/* MP_REMOTE_FETCH_H */

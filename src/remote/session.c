@@ -1,0 +1,262 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/session.c
+ *		This backend's pool of connections: made, waited for, watched.
+ *
+ * Owns the one MpHttp, the wait on its descriptor together with the latch, and
+ * what was learnt of each server.  Must not know tables or transactions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "catalog/compat.h"
+#include "remote/session.h"
+
+#define POOL_DESCRIPTORS 2		/* the poller's own: epoll and timerfd */
+#define MAX_ABORT_NAP 1000		/* ms between looks at the clock */
+
+static MpHttp *pool = NULL;
+static WaitEventSet *pool_events = NULL;	/* descriptor, latch, death */
+static HTAB *routes = NULL;
+static bool catalogs_changed = false;
+static uint32 wait_event = 0;
+
+static void note_change(Datum arg, int cache_id, uint32 hash_value);
+static void apply_change(void);
+static void write_reports(void);
+static uint32 wait_for_pool(long timeout);
+static uint32 pool_wait_event(void);
+
+void
+mp_session_init(void)
+{
+	CacheRegisterSyscacheCallback(FOREIGNSERVEROID, note_change, (Datum) 0);
+	CacheRegisterSyscacheCallback(USERMAPPINGOID, note_change, (Datum) 0);
+}
+
+MpHttp *
+mp_session_http(void)
+{
+	apply_change();
+	if (pool == NULL)
+	{
+		for (int i = 0; i < POOL_DESCRIPTORS; i++)
+			ReserveExternalFD();
+		pool = mp_http_create();
+		if (pool == NULL)
+		{
+			for (int i = 0; i < POOL_DESCRIPTORS; i++)
+				ReleaseExternalFD();
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					 errmsg("could not set up connections to Mixpanel: %m")));
+		}
+	}
+	mp_http_keep_reports(pool, mp_log_requests);
+	return pool;
+}
+
+MpHttp *
+mp_session_http_if_any(void)
+{
+	return pool;
+}
+
+MpCall *
+mp_session_started(MpCall *call)
+{
+	if (call == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory"),
+				 errdetail("A request to Mixpanel could not be made.")));
+	return call;
+}
+
+void
+mp_session_wait(MpCall *call)
+{
+	instr_time	start;
+	instr_time	end;
+	uint32		events;
+
+	INSTR_TIME_SET_CURRENT(start);
+	events = wait_for_pool(-1);
+	INSTR_TIME_SET_CURRENT(end);
+	INSTR_TIME_SUBTRACT(end, start);
+	if (call != NULL)
+		mp_http_add_wait(mp_call_request(call),
+						 INSTR_TIME_GET_MILLISEC(end));
+	if ((events & WL_LATCH_SET) != 0)
+	{
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	mp_session_run();
+}
+
+/*
+ * In an abort interrupts are held, so a set latch is only put down again.
+ */
+bool
+mp_session_wait_until(TimestampTz deadline)
+{
+	long		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+													   deadline);
+	uint32		events;
+
+	if (left <= 0)
+		return false;
+	events = wait_for_pool(Min(left, MAX_ABORT_NAP));
+	if ((events & WL_LATCH_SET) != 0)
+		ResetLatch(MyLatch);
+	mp_session_run();
+	return true;
+}
+
+int
+mp_session_descriptor(void)
+{
+	return mp_http_descriptor(mp_session_http());
+}
+
+void
+mp_session_run(void)
+{
+	mp_http_run(pool);
+	if (mp_log_requests)
+		write_reports();
+}
+
+void
+mp_session_kick(void)
+{
+	mp_http_kick(pool);
+}
+
+MpRoutes *
+mp_session_routes(uint32 server_id)
+{
+	bool		found;
+	MpRoutes   *entry;
+
+	apply_change();
+	if (routes == NULL)
+	{
+		HASHCTL		control = {
+			.keysize = sizeof(uint32),
+			.entrysize = sizeof(MpRoutes),
+		};
+
+		routes = hash_create("mixpanel_sa_fdw routes", 16, &control,
+							 HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(routes, &server_id, HASH_ENTER, &found);
+	if (!found)
+	{
+		memset(entry, 0, sizeof(MpRoutes));
+		entry->server_id = server_id;
+	}
+	return entry;
+}
+
+/* Called while the catalogs are being read: only note it. */
+static void
+note_change(Datum arg pg_attribute_unused(),
+			int cache_id pg_attribute_unused(),
+			uint32 hash_value pg_attribute_unused())
+{
+	catalogs_changed = true;
+}
+
+/*
+ * A server or a user mapping has changed: connections may lead to the wrong
+ * host and what was learnt of routes may be wrong.  The account one
+ * authenticates with stays: a DELETE may be about to meet it.
+ */
+static void
+apply_change(void)
+{
+	HASH_SEQ_STATUS scan;
+	MpRoutes   *entry;
+
+	if (!catalogs_changed)
+		return;
+	catalogs_changed = false;
+	if (pool != NULL)
+		mp_http_close_idle(pool);
+	if (routes == NULL)
+		return;
+	hash_seq_init(&scan, routes);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+	{
+		MpRoutes	kept = {
+			.server_id = entry->server_id,
+			.own_account = entry->own_account,
+			.own_user = entry->own_user,
+		};
+
+		*entry = kept;
+	}
+}
+
+/* Paths hold ids only; headers and bodies are never logged. */
+static void
+write_reports(void)
+{
+	MpReport	report;
+
+	while (mp_http_next_report(pool, &report))
+		ereport(LOG,
+				(errmsg("mixpanel_sa_fdw: %s %s, server \"%s\", status %d, attempt %d, %.1f ms, " INT64_FORMAT " bytes",
+						mp_http_method_name(report.method), report.path,
+						report.server_name, report.status, report.attempt,
+						report.elapsed_ms, report.bytes_received),
+				 errhidestmt(true), errhidecontext(true)));
+}
+
+/*
+ * As WaitLatchOrSocket(), whose set of events is made and unmade in each call:
+ * with a quick server that takes as long as the wait.
+ */
+static uint32
+wait_for_pool(long timeout)
+{
+	WaitEvent	event;
+
+	if (pool_events == NULL)
+	{
+		WaitEventSet *set = MP_NEW_WAIT_SET(3);
+
+		AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+		/* a backend by itself (postgres --single) has no postmaster */
+		if (IsUnderPostmaster)
+			AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET,
+							  NULL, NULL);
+		AddWaitEventToSet(set, WL_SOCKET_READABLE, mp_http_descriptor(pool),
+						  NULL, NULL);
+		pool_events = set;
+	}
+	if (WaitEventSetWait(pool_events, timeout, &event, 1,
+						 pool_wait_event()) == 0)
+		return 0;
+	return event.events;
+}
+
+static uint32
+pool_wait_event(void)
+{
+	if (wait_event == 0)
+		wait_event = MP_NEW_WAIT_EVENT("MixpanelRequest");
+	return wait_event;
+}

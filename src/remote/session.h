@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/session.h
+ *		This backend's one pool of connections, and waiting for it.
+ *
+ * The pool is made at the first request and lives as long as the backend; it
+ * survives errors.  What was learnt about a server's routes is kept here too.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_REMOTE_SESSION_H
+#define MP_REMOTE_SESSION_H
+
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "api/api.h"
+
+/* What this session knows of a call that some servers lack. */
+typedef enum MpRoute
+{
+	MP_ROUTE_UNKNOWN,
+	MP_ROUTE_PRESENT,
+	MP_ROUTE_MISSING,
+} MpRoute;
+
+/* Routes are forgotten when the server's options change. */
+typedef struct MpRoutes
+{
+	uint32		server_id;		/* key */
+	MpRoute		account_projects;
+	MpRoute		project_accounts;
+	MpRoute		bulk_add;
+	MpRoute		bulk_remove;
+	MpRoute		single_remove;
+	int64		own_account;	/* id of the account one authenticates with,
+								 * as last seen for own_user; 0: not seen */
+	uint32		own_user;		/* the role whose mapping that was */
+} MpRoutes;
+
+/* GUCs, defined in mixpanel_sa_fdw.c. */
+extern bool mp_log_requests;
+extern int	mp_max_deletes;
+extern bool mp_allow_unreturned_secret;
+extern int	mp_progress_interval;
+
+/* Once, when the library is loaded. */
+extern void mp_session_init(void);
+
+/* The pool; made if need be.  Raises 53200 or 53000. */
+extern MpHttp *mp_session_http(void);
+
+/* The pool if there is one, else NULL. */
+extern MpHttp *mp_session_http_if_any(void);
+
+/* Raise 53200 if a call could not be made; else return it. */
+extern MpCall *mp_session_started(MpCall *call);
+
+/*
+ * Wait until the pool has something to do, and do it.  Acts on interrupts:
+ * may raise 57014, or end the process.  The time is charged to `call`, which
+ * may be NULL.
+ */
+extern void mp_session_wait(MpCall *call);
+
+/* The same without acting on interrupts, for an abort: false once `deadline`
+ * is past. */
+extern bool mp_session_wait_until(TimestampTz deadline);
+
+/* The descriptor that is readable when mp_session_run() has work. */
+extern int	mp_session_descriptor(void);
+extern void mp_session_run(void);
+extern void mp_session_kick(void);
+
+extern MpRoutes *mp_session_routes(uint32 server_id);
+
+#endif							/* MP_REMOTE_SESSION_H */

@@ -1,0 +1,465 @@
+/*-------------------------------------------------------------------------
+ *
+ * transaction/changeset.c
+ *		The queue of changes of this transaction: savepoints, folding, and the
+ *		transaction's callbacks.
+ *
+ * The queue is an array in the order of the statements.  A subtransaction's
+ * changes are its end, so rolling back is cutting it off.  A hash finds the
+ * last change of a key, and each change knows the one before it.
+ *
+ * What statements see of the queue is overlay.c's; what COMMIT sends,
+ * flush.c's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+
+#include "catalog/option.h"
+#include "remote/session.h"
+#include "transaction/changeset_state.h"
+#include "transaction/creation.h"
+#include "transaction/flush.h"
+
+#define FIRST_SIZE 64			/* changes */
+#define MAX_TARGETS UINT16_MAX
+
+typedef struct ChangeKey
+{
+	int64		account;
+	int64		project;
+	int64		place;
+} ChangeKey;
+
+typedef struct KeyEntry
+{
+	ChangeKey	key;
+	int32		last;			/* index of the key's last change */
+} KeyEntry;
+
+typedef struct Target
+{
+	MpSettings *settings;
+	int			place;			/* index of the first target with the same
+								 * server and organization */
+} Target;
+
+/* All of a transaction's; in `context`, which ends with it. */
+static MemoryContext context = NULL;
+static Target *targets = NULL;
+static int	target_count = 0;
+static int	target_size = 0;
+static MpChange *changes = NULL;
+static int	change_count = 0;
+static int	change_size = 0;
+static int	delete_count = 0;	/* DELETEs among them */
+static HTAB *keys = NULL;
+static List *roles = NIL;		/* distinct roles, char * */
+
+static void end_transaction(XactEvent event, void *arg);
+static void end_subtransaction(SubXactEvent event, SubTransactionId mine,
+							   SubTransactionId parent, void *arg);
+static void begin_queue(void);
+static void forget_queue(void);
+static int	find_place(const MpSettings *settings);
+static void push_change(const MpChange *change);
+static const char *intern_role(const char *role);
+static bool is_repeated(const MpChange *change);
+static void check_change(const MpChange *change);
+static void cut_queue(int level);
+static void release_queue(int level);
+static void set_last(const MpChange *change, int32 last);
+static ChangeKey change_key(const MpChange *change);
+static void fold_change(int index, MpFinal *final);
+
+void
+mp_changeset_init(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
+}
+
+uint16
+mp_changeset_target_index(const MpSettings *settings)
+{
+	MemoryContext old;
+	Target	   *target;
+
+	begin_queue();
+	for (int i = 0; i < target_count; i++)
+	{
+		const MpSettings *its = targets[i].settings;
+
+		if (its->server_id == settings->server_id &&
+			its->user_id == settings->user_id &&
+			its->organization_id == settings->organization_id)
+			return (uint16) i;
+	}
+	if (target_count == MAX_TARGETS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many organizations changed in one transaction")));
+	old = MemoryContextSwitchTo(context);
+	if (target_count == target_size)
+	{
+		target_size = Max(4, 2 * target_size);
+		targets = targets == NULL ?
+			palloc(sizeof(Target) * (Size) target_size) :
+			repalloc(targets, sizeof(Target) * (Size) target_size);
+	}
+	target = &targets[target_count];
+	target->settings = mp_option_copy(settings);
+	target->place = find_place(settings);
+	MemoryContextSwitchTo(old);
+	return (uint16) target_count++;
+}
+
+const MpSettings *
+mp_changeset_target(uint16 index)
+{
+	return targets[index].settings;
+}
+
+bool
+mp_changeset_queue(const MpChange *change)
+{
+	MpChange	own = *change;
+
+	Assert(context != NULL);	/* change->target was made in it */
+	own.previous = mp_changeset_last(targets[own.target].place, own.account,
+									 own.project);
+	own.level = GetCurrentTransactionNestLevel();
+	if (is_repeated(&own))
+		return false;
+	check_change(&own);
+	own.role = intern_role(change->role);
+	own.old_role = intern_role(change->old_role);
+	push_change(&own);
+	return true;
+}
+
+int
+mp_changeset_count(void)
+{
+	return change_count;
+}
+
+const MpChange *
+mp_changeset_get(int index)
+{
+	return &changes[index];
+}
+
+int
+mp_changeset_place(const MpSettings *settings)
+{
+	for (int i = 0; i < target_count; i++)
+		if (targets[i].settings->server_id == settings->server_id &&
+			targets[i].settings->organization_id == settings->organization_id)
+			return targets[i].place;
+	return -1;
+}
+
+int
+mp_changeset_place_of(const MpChange *change)
+{
+	return targets[change->target].place;
+}
+
+int32
+mp_changeset_last(int place, int64 account, int64 project)
+{
+	ChangeKey	key = {account, project, place};
+	KeyEntry   *entry = keys != NULL ?
+		hash_search(keys, &key, HASH_FIND, NULL) : NULL;
+
+	return entry != NULL ? entry->last : -1;
+}
+
+/*
+ * Membership changes of accounts that are deleted in the end are left out:
+ * the deletion takes the memberships along.
+ */
+MpFinal *
+mp_changeset_fold(int *count)
+{
+	MpFinal    *finals = palloc_extended(sizeof(MpFinal) *
+										 (Size) Max(change_count, 1),
+										 MCXT_ALLOC_HUGE);
+	int			used = 0;
+
+	for (int pass = 0; pass < 2; pass++)
+	{
+		for (int i = 0; i < change_count; i++)
+		{
+			const MpChange *change = &changes[i];
+			int			place = targets[change->target].place;
+
+			if ((change->kind == MP_CHANGE_DELETE) != (pass == 1) ||
+				mp_changeset_last(place, change->account,
+								  change->project) != i)
+				continue;
+			if (pass == 0 &&
+				mp_changeset_last(place, change->account, 0) >= 0)
+				continue;
+			fold_change(i, &finals[used++]);
+		}
+	}
+	*count = used;
+	return finals;
+}
+
+static void
+end_transaction(XactEvent event, void *arg pg_attribute_unused())
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			if (change_count > 0)
+				mp_flush_send();
+			break;
+		case XACT_EVENT_PRE_PREPARE:
+			if (change_count > 0 || mp_creation_any())
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot PREPARE a transaction that has changed Mixpanel service accounts or memberships"),
+						 errhint("Use COMMIT.")));
+			break;
+		case XACT_EVENT_ABORT:
+			mp_flush_abort();
+			mp_creation_undo(0);
+			mp_creation_end();
+			forget_queue();
+			break;
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_PREPARE:
+			mp_flush_end();
+			mp_creation_end();
+			forget_queue();
+			break;
+		case XACT_EVENT_PARALLEL_PRE_COMMIT:
+		case XACT_EVENT_PARALLEL_COMMIT:
+		case XACT_EVENT_PARALLEL_ABORT:
+			break;
+	}
+}
+
+static void
+end_subtransaction(SubXactEvent event,
+				   SubTransactionId mine pg_attribute_unused(),
+				   SubTransactionId parent pg_attribute_unused(),
+				   void *arg pg_attribute_unused())
+{
+	int			level = GetCurrentTransactionNestLevel();
+
+	if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		release_queue(level);
+		mp_creation_release(level);
+	}
+	else if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		cut_queue(level);
+		mp_creation_undo(level);
+	}
+}
+
+static void
+begin_queue(void)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(ChangeKey),
+		.entrysize = sizeof(KeyEntry),
+	};
+	MemoryContext fresh;
+
+	if (context != NULL)
+		return;
+	fresh = AllocSetContextCreate(TopTransactionContext,
+								  "mixpanel_sa_fdw changes",
+								  ALLOCSET_DEFAULT_SIZES);
+	control.hcxt = fresh;
+	keys = hash_create("mixpanel_sa_fdw changes", FIRST_SIZE, &control,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	context = fresh;
+}
+
+/* The memory goes with the transaction's; the secrets in it are wiped now. */
+static void
+forget_queue(void)
+{
+	MemoryContext old = context;
+
+	context = NULL;
+	targets = NULL;
+	changes = NULL;
+	keys = NULL;
+	roles = NIL;
+	target_count = target_size = 0;
+	change_count = change_size = 0;
+	delete_count = 0;
+	if (old != NULL)
+		MemoryContextDelete(old);
+}
+
+static int
+find_place(const MpSettings *settings)
+{
+	int			place = mp_changeset_place(settings);
+
+	return place >= 0 ? place : target_count;
+}
+
+static void
+push_change(const MpChange *change)
+{
+	if (change_count == change_size)
+	{
+		int			size = Max(FIRST_SIZE, change_size + change_size / 2);
+
+		if (changes == NULL)
+			changes = MemoryContextAllocHuge(context,
+											 sizeof(MpChange) * (Size) size);
+		else
+			changes = repalloc_huge(changes, sizeof(MpChange) * (Size) size);
+		change_size = size;
+	}
+	set_last(change, change_count);
+	changes[change_count++] = *change;
+	if (change->kind == MP_CHANGE_DELETE)
+		delete_count++;
+}
+
+/* Roles are few and changes may be many. */
+static const char *
+intern_role(const char *role)
+{
+	MemoryContext old;
+	char	   *copy;
+	ListCell   *cell;
+
+	if (role == NULL)
+		return NULL;
+	foreach(cell, roles)
+	{
+		if (strcmp(lfirst(cell), role) == 0)
+			return lfirst(cell);
+	}
+	old = MemoryContextSwitchTo(context);
+	copy = pstrdup(role);
+	roles = lappend(roles, copy);
+	MemoryContextSwitchTo(old);
+	return copy;
+}
+
+/* As a row of an ordinary table, one is changed once by a command. */
+static bool
+is_repeated(const MpChange *change)
+{
+	const MpChange *last;
+
+	if (change->previous < 0 || change->kind == MP_CHANGE_ADD)
+		return false;
+	last = &changes[change->previous];
+	return change->kind == MP_CHANGE_DELETE ||
+		(last->cid == change->cid && last->kind != MP_CHANGE_ADD);
+}
+
+static void
+check_change(const MpChange *change)
+{
+	if (change->kind == MP_CHANGE_DELETE)
+	{
+		if (mp_max_deletes >= 0 && delete_count >= mp_max_deletes)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("transaction would delete more than %d service accounts",
+							mp_max_deletes),
+					 errdetail("Nothing has been deleted."),
+					 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_deletes higher.")));
+	}
+	else if (change->kind != MP_CHANGE_REMOVE &&
+			 mp_changeset_last(targets[change->target].place,
+							   change->account, 0) >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("service account " INT64_FORMAT " is deleted by this transaction",
+						change->account),
+				 errdetail("It cannot become a member of project " INT64_FORMAT ".",
+						   change->project)));
+}
+
+/* Drop the changes of this level and deeper, the last first. */
+static void
+cut_queue(int level)
+{
+	while (change_count > 0 && changes[change_count - 1].level >= level)
+	{
+		const MpChange *change = &changes[--change_count];
+
+		set_last(change, change->previous);
+		if (change->kind == MP_CHANGE_DELETE)
+			delete_count--;
+	}
+}
+
+static void
+release_queue(int level)
+{
+	for (int i = change_count - 1; i >= 0 && changes[i].level >= level; i--)
+		changes[i].level = level - 1;
+}
+
+/* -1 removes the key.  Must not fail when it only goes back. */
+static void
+set_last(const MpChange *change, int32 last)
+{
+	ChangeKey	key = change_key(change);
+	KeyEntry   *entry = hash_search(keys, &key,
+									last < 0 ? HASH_REMOVE : HASH_ENTER, NULL);
+
+	if (last >= 0)
+		entry->last = last;
+}
+
+static ChangeKey
+change_key(const MpChange *change)
+{
+	ChangeKey	key = {
+		change->account, change->project, targets[change->target].place,
+	};
+
+	return key;
+}
+
+/*
+ * A change of role counts as the ADD it follows.  The pair may be a member
+ * already where a REMOVE or a change of role says that it was.
+ */
+static void
+fold_change(int index, MpFinal *final)
+{
+	final->change = index;
+	final->kind = (MpChangeKind) changes[index].kind;
+	final->replaces = final->kind == MP_CHANGE_ROLE;
+	if (final->kind == MP_CHANGE_REMOVE || final->kind == MP_CHANGE_DELETE)
+		return;
+	for (int i = index; i >= 0; i = changes[i].previous)
+	{
+		if (changes[i].kind == MP_CHANGE_REMOVE)
+		{
+			final->replaces = true;
+			return;
+		}
+		if (changes[i].kind == MP_CHANGE_ADD)
+		{
+			final->kind = MP_CHANGE_ADD;
+			final->replaces = false;
+		}
+	}
+}

@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * transaction/creation.h
+ *		Service accounts that this transaction has created.
+ *
+ * Creating cannot wait for COMMIT: the secret exists only in the answer.  So
+ * it happens at once, and is undone where the (sub)transaction is rolled back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_TRANSACTION_CREATION_H
+#define MP_TRANSACTION_CREATION_H
+
+#include "postgres.h"
+
+#include "api/api.h"
+
+/*
+ * Create an account and wait for the answer, which holds the secret and is the
+ * caller's to change until mp_creation_forget_answer().  `table` is the quoted
+ * name to put into hints.  Raises what error.c says of a refusal.  Where the
+ * outcome is unknown, looks for the account among all and raises 08006; or
+ * HV004, where there was an answer, but none that can be used.
+ *
+ * The caller must be in a transaction whose end calls the functions below.
+ */
+extern MpRecord *mp_creation_create(uint16 target, CommandId cid,
+									const MpNewAccount *account,
+									const char *table);
+
+/* Wipe the last answer; its costs are added to *tally, which may be NULL.
+ * A rollback does it as well. */
+extern void mp_creation_forget_answer(MpTally *tally);
+
+/* Was it created by a command of this transaction that is not before
+ * `curcid`?  Such a row is not seen by the command itself. */
+extern bool mp_creation_is_later(const MpSettings *settings, int64 account,
+								 CommandId curcid);
+
+/* Any created in this transaction? */
+extern bool mp_creation_any(void);
+
+/* The end of subtransactions of `level` and deeper, and of the transaction. */
+extern void mp_creation_release(int level);
+extern void mp_creation_undo(int level);
+extern void mp_creation_end(void);
+
+#endif							/* MP_TRANSACTION_CREATION_H */
