@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every test of the project, through one prove.  Installs what is missing
-# (Debian and its kin), builds, installs the extension, and leaves nothing
+# (Debian or a derivative), builds, installs the extension, and leaves nothing
 # running.
 #
 #	test/check.sh [NAME...]

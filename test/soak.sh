@@ -1,7 +1,7 @@
 #!/bin/bash
 # Clients that read and write for a long time while the API fails all along, on
 # a simulator and a server of its own, both gone afterwards.  Installs what is
-# missing (Debian and its kin), builds, installs the extension.
+# missing (Debian or a derivative), builds, installs the extension.
 #
 #	test/soak.sh [MINUTES [RATE]]
 #

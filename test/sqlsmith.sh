@@ -1,7 +1,7 @@
 #!/bin/bash
 # Random queries by sqlsmith on the foreign tables, on views of them and on an
 # ordinary table, with a simulator and a server of its own, both gone
-# afterwards.  Installs what is missing (Debian and its kin), builds, installs
+# afterwards.  Installs what is missing (Debian or a derivative), builds, installs
 # the extension.
 #
 #	test/sqlsmith.sh [QUERIES [SEED]]

@@ -1,7 +1,7 @@
 #!/bin/bash
 # The benchmark: the extension beside programs without a database (the floor)
 # and beside other ways from SQL to the same API.  Installs what is missing
-# (Debian and its kin), builds, installs the extension, and runs every workload
+# (Debian or a derivative), builds, installs the extension, and runs every workload
 # on a server and a simulator of its own, which are gone afterwards.
 #
 #	test/bench/run.sh [--quick] [--only TEXT] [--csv FILE] [--picture FOLDER]

@@ -2,7 +2,7 @@
 # table of calls is what the API sees, and its tables name what the sources
 # have, no less and no more.
 #
-# In README.md and doc/mixpanel_sa_fdw.md
+# In README.md and those pages of doc/ that are named below
 #	```sql			is run, in order, each block in a session of its own
 #	```sql fails	is run and must end in an error
 #	```sql no-run	is left alone
@@ -25,14 +25,15 @@ my $simulator = MixpanelSimulator->start(accounts => 8, projects => 3,
 	first_project_id => 456, secret => 'the-secret');
 my $node = PostgreSQL::Test::Cluster->new('readme');
 
-# Runs a file's examples in a database of their own.
+# Runs a file's examples in a database of their own, or in a copy of another.
 sub check_examples
 {
-	my ($file, $database) = @_;
+	my ($file, $database, $least, $template) = @_;
 	my @blocks = fenced_blocks(slurp_file("$project/$file"));
 	my $ran = 0;
 
-	$node->safe_psql('postgres', "CREATE DATABASE $database");
+	$node->safe_psql('postgres', "CREATE DATABASE $database"
+		  . (defined $template ? " TEMPLATE $template" : ''));
 	$simulator->reset;
 	foreach my $i (0 .. $#blocks)
 	{
@@ -54,7 +55,7 @@ sub check_examples
 		  && $next->{line} - $block->{end} <= 2;
 		is($output, same_text($next->{text}), "$where: gives what is shown");
 	}
-	cmp_ok($ran, '>=', 8, "$file: its examples were found");
+	cmp_ok($ran, '>=', $least, "$file: its examples were found");
 	return;
 }
 
@@ -114,7 +115,7 @@ sub check_calls
 
 sub check_call_tables
 {
-	my $text = slurp_file("$project/README.md");
+	my $text = slurp_file("$project/doc/mixpanel_sa_fdw.md");
 	my @plain = table_rows($text, 'SQL', 'calls');
 	my @with = table_rows($text, 'server option', 'SQL', 'calls');
 
@@ -275,14 +276,15 @@ sub check_links
 
 $node->init;
 $node->start;
-check_examples('README.md', 'readme');
+check_examples('README.md', 'readme', 8);
 check_call_tables();
-check_examples('doc/mixpanel_sa_fdw.md', 'reference');
+check_examples('doc/mixpanel_sa_fdw.md', 'reference', 8);
+check_examples("doc/$_.md", $_, 1, 'readme') foreach qw(transactions security operations);
 check_names();
 check_short_tables();
 check_architecture();
-check_links($_) foreach qw(README.md doc/mixpanel_sa_fdw.md
-  doc/architecture.md doc/cookbook.md doc/scale.md);
+check_links($_)
+  foreach map { s!^\Q$project\E/!!r } "$project/README.md", glob("$project/doc/*.md");
 $node->stop;
 $simulator->stop;
 done_testing();
