@@ -3,11 +3,12 @@
 # found by wildcard, so that a stray file is never linked.
 
 EXTENSION = mixpanel_sa_fdw
-EXTVERSION = 1.0
-DISTVERSION = 1.0.0
+EXTVERSION = 1.1
+DISTVERSION = 1.1.0
 MODULE_big = mixpanel_sa_fdw
 PGFILEDESC = "mixpanel_sa_fdw - Mixpanel service accounts as tables"
-DATA = sql/mixpanel_sa_fdw--1.0.sql
+DATA = sql/mixpanel_sa_fdw--1.0.sql \
+	sql/mixpanel_sa_fdw--1.0--1.1.sql
 DOCS = doc/mixpanel_sa_fdw.md
 
 OBJS = \

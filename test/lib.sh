@@ -188,15 +188,15 @@ build()
 
 is_current()
 {
-	local share
+	local file share
 
 	share=$("$PG_CONFIG" --sharedir)/extension
 	cmp -s "$repo/mixpanel_sa_fdw.so" \
-		"$("$PG_CONFIG" --pkglibdir)/mixpanel_sa_fdw.so" &&
-		cmp -s "$repo/mixpanel_sa_fdw.control" \
-			"$share/mixpanel_sa_fdw.control" &&
-		cmp -s "$repo/sql/mixpanel_sa_fdw--1.0.sql" \
-			"$share/mixpanel_sa_fdw--1.0.sql"
+		"$("$PG_CONFIG" --pkglibdir)/mixpanel_sa_fdw.so" || return 1
+	for file in "$repo"/mixpanel_sa_fdw.control "$repo"/sql/*--*.sql
+	do
+		cmp -s "$file" "$share/${file##*/}" || return 1
+	done
 }
 
 # Nothing to do, and no password to ask for, when it is installed already.

@@ -8,6 +8,6 @@
 #ifndef MP_BASE_VERSION_H
 #define MP_BASE_VERSION_H
 
-#define MP_VERSION "1.0.0"
+#define MP_VERSION "1.1.0"
 
 #endif							/* MP_BASE_VERSION_H */

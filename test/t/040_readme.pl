@@ -186,7 +186,7 @@ sub check_names
 	my $reference = slurp_file("$project/doc/mixpanel_sa_fdw.md");
 	my @tables = grep { /^(?:service_accounts|project_memberships)\n/ }
 	  split /^## /m, $reference;
-	my $install = slurp_file("$project/sql/mixpanel_sa_fdw--1.0.sql");
+	my $install = join '', map { slurp_file($_) } glob("$project/sql/*--*.sql");
 	my $door = slurp_file("$project/mixpanel_sa_fdw.c");
 
 	is_deeply(

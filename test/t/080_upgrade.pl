@@ -1,6 +1,7 @@
 # ALTER EXTENSION UPDATE: from each released version to the default one the
 # catalogs become those of a fresh install, and what was built on the extension
-# goes on.
+# goes on, before the update, with the new library under the old functions, as
+# well as after it.
 
 use strict;
 use warnings;
@@ -10,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Oldest first; a release adds itself.
-my @released = ('1.0');
+my @released = ('1.0', '1.1');
 
 my $test = MixpanelTest->new('upgrade');
 my $node = $test->node;
@@ -28,6 +29,42 @@ CREATE FUNCTION mp.queued() RETURNS bigint LANGUAGE sql
 CREATE VIEW mp.load AS SELECT * FROM mixpanel_sa_fdw_stats();
 CREATE MATERIALIZED VIEW mp.snapshot AS
 	SELECT id, username FROM mp.service_accounts;
+-- as the import of 1.0 made them: their names are what they stand for
+CREATE SCHEMA early;
+CREATE FOREIGN TABLE early.service_accounts (
+	id bigint NOT NULL, username text, name text, role text,
+	expires timestamptz, created timestamptz, last_used timestamptz,
+	creator bigint, creator_name text, creator_email text, user_id bigint,
+	organization_id bigint, projects jsonb, secret text, attrs jsonb)
+	SERVER mixpanel;
+CREATE FOREIGN TABLE early.project_memberships (
+	service_account_id bigint NOT NULL, project_id bigint NOT NULL, role text,
+	project_name text, username text, grant_type text,
+	has_sensitive_access boolean, organization_id bigint, attrs jsonb)
+	SERVER mixpanel;
+CREATE TABLE kept (id bigint PRIMARY KEY, username text, secret text);
+SQL
+
+# Rows that users write by way of it and keep.
+my $write = <<'SQL';
+WITH created AS (
+	INSERT INTO early.service_accounts (username, role)
+		VALUES ('rotated', 'consumer') RETURNING id, username, secret)
+INSERT INTO kept SELECT * FROM created;
+INSERT INTO early.project_memberships (service_account_id, project_id, role)
+	SELECT id, 1001, 'analyst' FROM kept;
+SQL
+
+# The role of each account kept, by tables of either kind.
+my $read = <<'SQL';
+SELECT k.username, k.secret IS NOT NULL, e.role, m.role
+FROM kept k
+	JOIN early.project_memberships e ON e.service_account_id = k.id
+	LEFT JOIN mp.project_memberships m ON m.service_account_id = k.id
+SQL
+
+my $remove = <<'SQL';
+DELETE FROM early.service_accounts WHERE id IN (SELECT id FROM kept);
 SQL
 
 # One line for each member of the extension: what kind, which, and all that its
@@ -120,6 +157,10 @@ foreach my $version (@released)
 		  =~ s/(CREATE EXTENSION mixpanel_sa_fdw)/$1 VERSION '$version'/r);
 
 	$node->safe_psql($database, $objects);
+	$node->safe_psql($database, $_) foreach split /(?<=;)\n(?=INSERT)/, $write;
+	is($node->safe_psql($database, $read),
+		'rotated|t|analyst|analyst',
+		"$version: rows are written and read before the update");
 	$node->safe_psql($database, 'ALTER EXTENSION mixpanel_sa_fdw UPDATE');
 	is(unknown_kinds($database), '', "$version: each kind is compared");
 	is(catalogs($database), $wanted,
@@ -133,8 +174,16 @@ foreach my $version (@released)
 	is( $node->safe_psql($database,
 			    'REFRESH MATERIALIZED VIEW mp.snapshot; '
 			  . 'SELECT count(*) FROM mp.snapshot'),
-		'10',
+		'11',
 		"$version: and foreign tables");
+	is($node->safe_psql($database, $read),
+		'rotated|t|analyst|analyst',
+		"$version: and the rows written before");
+	$node->safe_psql($database, $remove);
+	is( $node->safe_psql($database,
+			"SELECT count(*) FROM mp.service_accounts WHERE username = 'rotated'"),
+		'0',
+		"$version: and can be removed");
 	is( $node->safe_psql($database,
 			    'SELECT has_foreign_data_wrapper_privilege('
 			  . q{'auditor', 'mixpanel_sa_fdw', 'USAGE')}),
