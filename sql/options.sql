@@ -76,6 +76,8 @@ SELECT name, value, t.* FROM (VALUES
   ('membership_write', 'bulk'),
   ('membership_write', 'single'),
   ('membership_write', 'double'),
+  ('membership_verify', 'off'),
+  ('membership_verify', 'sometimes'),
   ('project_ids', '456'),
   ('project_ids', '456,789, 1001'),
   ('project_ids', ''),

@@ -45,6 +45,7 @@ typedef struct MpSettings
 	const char *base_url;		/* no trailing slash */
 	MpMembershipRead membership_read;
 	MpMembershipWrite membership_write;
+	bool		membership_verify;	/* additions are read back */
 	const int64_t *project_ids; /* option project_ids; NULL: not set */
 	size_t		project_count;
 

@@ -85,6 +85,7 @@ static const OptionRow option_rows[] = {
 	"Accepted are \"auto\", \"account\" and \"project\"."},
 	{"membership_write", ON_SERVER, ANYBODY, check_write,
 	"Accepted are \"auto\", \"bulk\" and \"single\"."},
+	{"membership_verify", ON_SERVER, ANYBODY, check_bool, A_BOOLEAN},
 	{"project_ids", ON_SERVER, ANYBODY, check_ids,
 	"Accepted are positive integers separated by commas."},
 	{"connect_timeout", ON_SERVER, ANYBODY, check_duration, A_DURATION},

@@ -25,7 +25,7 @@
 #include "catalog/option_value.h"
 
 #define DEFAULT_CONNECT_TIMEOUT 10000	/* ms */
-#define DEFAULT_REQUEST_TIMEOUT 60000
+#define DEFAULT_REQUEST_TIMEOUT 150000
 #define DEFAULT_MAX_RETRIES 3
 #define DEFAULT_MAX_RETRY_WAIT 30000
 #define DEFAULT_MAX_CONCURRENCY 8
@@ -200,6 +200,7 @@ make_settings(void)
 	settings->max_retries = DEFAULT_MAX_RETRIES;
 	settings->max_retry_wait = DEFAULT_MAX_RETRY_WAIT;
 	settings->max_concurrency = DEFAULT_MAX_CONCURRENCY;
+	settings->membership_verify = true;
 	callback->func = wipe_settings;
 	callback->arg = settings;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
@@ -270,6 +271,8 @@ apply_option(MpSettings *settings, const char *name, const char *value)
 			value[0] == 'b' ? MP_MEMBERSHIP_WRITE_BULK :
 			value[0] == 's' ? MP_MEMBERSHIP_WRITE_SINGLE :
 			MP_MEMBERSHIP_WRITE_AUTO;
+	else if (strcmp(name, "membership_verify") == 0)
+		(void) parse_bool(value, &settings->membership_verify);
 	else if (strcmp(name, "project_ids") == 0)
 		apply_ids(settings, value);
 	else if (strcmp(name, "ca_file") == 0)
