@@ -5,6 +5,7 @@
 #	```sql			is run by psql in a session of its own
 #	```sql fails	must end in an error
 #	```sql pg_cron	is run if the server has pg_cron
+#	```sql no-run	is left alone
 #	```python NAME	is run if Python has that module
 #	```text			right after a block is what it prints
 #	Requests:		up to the next block, lists the block's requests; a block
@@ -192,6 +193,7 @@ sub page_blocks
 		my ($begin, $shown) = ($block->{end} + 1, undef);
 
 		next unless $block->{kind} =~ /^(?:sql|python)$/;
+		next if $block->{info} eq 'no-run';
 		if ($next && $next->{kind} eq 'text' && $next->{line} - $begin <= 1)
 		{
 			($begin, $shown) = ($next->{end} + 1, $next->{text});
@@ -223,6 +225,7 @@ my %before = (
 
 my %after = (
 	'Least privilege' => sub { memberships_are('nothing changed') },
+	'Desired state' => sub { memberships_are('nothing changed') },
 	'Clean-up of expired bots' => sub {
 		is_deeply([ account_names() ], [ names_but('etl-legacy') ],
 			'what has expired long ago is gone, and nothing else');
