@@ -34,6 +34,7 @@ OBJS = \
 	src/fdw/modify.o \
 	src/fdw/modify_row.o \
 	src/fdw/plan.o \
+	src/fdw/plan_fields.o \
 	src/fdw/plan_key.o \
 	src/fdw/scan.o \
 	src/fdw/scan_async.o \

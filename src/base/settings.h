@@ -39,6 +39,8 @@ typedef struct MpSettings
 {
 	uint32_t	server_id;		/* oid: names window and counters */
 	uint32_t	user_id;		/* the role whose user mapping this is */
+	uint32_t	mapping_id;		/* oid of that mapping, or of PUBLIC's; 0: not
+								 * resolved with one */
 	const char *server_name;
 
 	int64_t		organization_id;	/* 0: not set */

@@ -45,6 +45,13 @@ extern void mp_option_require(const MpSettings *settings, bool organization);
 /* A copy in the current context, wiped with it. */
 extern MpSettings *mp_option_copy(const MpSettings *settings);
 
+/* Do both lead to the same rows: server, base URL and organization? */
+extern bool mp_option_same_place(const MpSettings *one,
+								 const MpSettings *other);
+
+/* Would both send the same requests, in the same way, as the same user? */
+extern bool mp_option_same(const MpSettings *one, const MpSettings *other);
+
 /* Table over server: updatable, async_capable, the planner's costs. */
 extern bool mp_option_bool(Oid table, const char *name, bool fallback);
 extern double mp_option_number(Oid table, const char *name, double fallback);

@@ -48,6 +48,8 @@ static char *to_api(const char *text);
 static char *read_secret(const char *path);
 static int	errcode_for_secret_file(void);
 static void check_secret_file(int fd, const char *path);
+static bool same_text(const char *one, const char *other);
+static bool same_projects(const MpSettings *one, const MpSettings *other);
 static const char *find_text(Oid table, const char *name);
 
 MpSettings *
@@ -59,6 +61,7 @@ mp_option_resolve(Oid table, Oid server, Oid user)
 	settings->user_id = OidIsValid(user) ? user : GetUserId();
 	require_mapping(settings);
 	mapping = GetUserMapping(settings->user_id, settings->server_id);
+	settings->mapping_id = mapping->umid;
 	apply_options(settings, mapping->options);
 	wipe_secret_option(mapping->options);
 	return settings;
@@ -146,6 +149,62 @@ mp_option_copy(const MpSettings *settings)
 	if (settings->secret != NULL)
 		copy->secret = pstrdup(settings->secret);
 	return copy;
+}
+
+bool
+mp_option_same_place(const MpSettings *one, const MpSettings *other)
+{
+	return one->server_id == other->server_id &&
+		one->organization_id == other->organization_id &&
+		strcmp(one->base_url, other->base_url) == 0;
+}
+
+/*
+ * The server's name is for messages; it may have changed.  What is no pointer
+ * is compared at once, so that no field is forgotten: one that is, or padding
+ * that differs, makes two settings different, which costs a copy only.
+ */
+bool
+mp_option_same(const MpSettings *one, const MpSettings *other)
+{
+	MpSettings	values[2];
+
+	memcpy(&values[0], one, sizeof(MpSettings));
+	memcpy(&values[1], other, sizeof(MpSettings));
+	for (int i = 0; i < 2; i++)
+	{
+		values[i].server_name = values[i].base_url = NULL;
+		values[i].ca_file = values[i].proxy = NULL;
+		values[i].username = values[i].secret = NULL;
+		values[i].project_ids = NULL;
+	}
+	return memcmp(&values[0], &values[1], sizeof(MpSettings)) == 0 &&
+		mp_option_same_place(one, other) &&
+		same_projects(one, other) &&
+		same_text(one->ca_file, other->ca_file) &&
+		same_text(one->proxy, other->proxy) &&
+		same_text(one->username, other->username) &&
+		same_text(one->secret, other->secret);
+}
+
+/* NULL is the same as NULL only. */
+static bool
+same_text(const char *one, const char *other)
+{
+	if (one == NULL || other == NULL)
+		return one == other;
+	return strcmp(one, other) == 0;
+}
+
+static bool
+same_projects(const MpSettings *one, const MpSettings *other)
+{
+	if (one->project_count != other->project_count)
+		return false;
+	for (size_t i = 0; i < one->project_count; i++)
+		if (one->project_ids[i] != other->project_ids[i])
+			return false;
+	return true;
 }
 
 bool

@@ -454,7 +454,7 @@ junk_id(const MpModify *modify, TupleTableSlot *planSlot, AttrNumber junk,
 static void
 check_own_account(const MpModify *modify, int64 account)
 {
-	const MpRoutes *routes = mp_session_routes(modify->settings->server_id);
+	const MpRoutes *routes = mp_session_routes(modify->settings);
 
 	if (routes->own_account != account ||
 		routes->own_user != modify->settings->user_id)

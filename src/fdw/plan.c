@@ -31,6 +31,7 @@
 #include "catalog/compat.h"
 #include "catalog/option.h"
 #include "fdw/plan.h"
+#include "fdw/plan_fields.h"
 #include "fdw/plan_key.h"
 
 /* Planner cost units. */
@@ -82,10 +83,6 @@ static List *class_clauses(PlannerInfo *root, RelOptInfo *baserel);
 static bool is_key_member(PlannerInfo *root, RelOptInfo *rel,
 						  EquivalenceClass *ec, EquivalenceMember *em,
 						  void *arg);
-static uint32 wanted_fields(RelOptInfo *baserel, const MpTable *table,
-							List *clauses);
-static uint32 filtered_fields(RelOptInfo *baserel, const MpTable *table,
-							  List *clauses);
 static void refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid,
 						List *clauses);
 static MpScanTarget scan_target(PlannerInfo *root, RelOptInfo *baserel);
@@ -155,8 +152,9 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 	List	   *groups = NIL;
 	List	   *private;
 	List	   *clauses = extract_actual_clauses(scan_clauses, false);
-	uint32		wanted = wanted_fields(baserel, info->table, clauses);
-	uint32		filtered = filtered_fields(baserel, info->table, clauses);
+	uint32		wanted = mp_plan_wanted_fields(baserel, info->table, clauses);
+	uint32		filtered = mp_plan_filtered_fields(root, baserel, info->table,
+												   clauses);
 	ListCell   *cell;
 
 	refuse_ctid(baserel, foreigntableid, clauses);
@@ -175,6 +173,10 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 					  makeInteger((int) Min(baserel->tuples, INT_MAX)));
 	private = lappend(private, makeInteger((int) filtered));
 	private = lappend(private, makeInteger(-1));
+	private = lappend(private,
+					  makeInteger(mp_plan_deletes_by_keys(root, baserel,
+														  info->table,
+														  filtered)));
 	return make_foreignscan(tlist, clauses, baserel->relid, exprs, private,
 							NIL, NIL, outer_plan);
 }
@@ -433,37 +435,6 @@ is_key_member(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 
 	return IsA(node, Var) && ((Var *) node)->varno == (int) rel->relid &&
 		((Var *) node)->varattno == *(AttrNumber *) arg;
-}
-
-/*
- * The fields to decode: what the query reads, the keys (the transaction's own
- * changes are found by them) and the role (which they may change).
- */
-static uint32
-wanted_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
-{
-	Bitmapset  *attrs = NULL;
-	uint32		wanted = 0;
-
-	pull_varattnos((Node *) baserel->reltarget->exprs, baserel->relid, &attrs);
-	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
-	if (!bms_is_empty(attrs))
-		wanted = mp_relation_wanted(table, attrs);
-	wanted |= MP_FIELD_BIT(MP_FIELD_ID) | MP_FIELD_BIT(MP_FIELD_PROJECT_ID);
-	/* a SELECT never has them */
-	wanted &= ~(MP_FIELD_BIT(MP_FIELD_SECRET) |
-				MP_FIELD_BIT(MP_FIELD_PROJECTS));
-	return wanted;
-}
-
-/* The fields that conditions look at. */
-static uint32
-filtered_fields(RelOptInfo *baserel, const MpTable *table, List *clauses)
-{
-	Bitmapset  *attrs = NULL;
-
-	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
-	return bms_is_empty(attrs) ? 0 : mp_relation_wanted(table, attrs);
 }
 
 /*

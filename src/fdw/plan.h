@@ -31,10 +31,13 @@ enum MpScanPrivate
 	MP_SCAN_TARGET,				/* Integer: MpScanTarget */
 	MP_SCAN_TUPLES,				/* Integer: rows the whole table is thought to
 								 * have */
-	MP_SCAN_FILTERED,			/* Integer: set of MP_FIELD_BIT that
-								 * conditions look at */
+	MP_SCAN_FILTERED,			/* Integer: set of MP_FIELD_BIT that something
+								 * is decided on */
 	MP_SCAN_GATHERED,			/* Integer: MpField whose values a lookup join
 								 * gives; -1: none */
+	MP_SCAN_BY_KEYS,			/* Integer: a DELETE whose conditions,
+								 * RETURNING and triggers look at the keys
+								 * only */
 };
 
 /* What the scan's rows are for. */

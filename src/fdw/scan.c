@@ -135,6 +135,7 @@ read_private(MpScan *scan, ForeignScan *plan)
 	scan->target = intVal(list_nth(private, MP_SCAN_TARGET));
 	scan->tuples = intVal(list_nth(private, MP_SCAN_TUPLES));
 	scan->gathered_field = intVal(list_nth(private, MP_SCAN_GATHERED));
+	scan->by_keys = intVal(list_nth(private, MP_SCAN_BY_KEYS)) != 0;
 }
 
 /*
@@ -299,7 +300,7 @@ note_own_account(MpScan *scan, const MpRecord *record)
 
 	if (!username->present || own == NULL)
 		return;
-	routes = mp_session_routes(scan->settings->server_id);
+	routes = mp_session_routes(scan->settings);
 	if (username->as.text.length == strlen(own) &&
 		memcmp(username->as.text.data, own, strlen(own)) == 0)
 	{

@@ -25,8 +25,9 @@ typedef struct MpScan
 	MpTable    *table;
 	MpSettings *settings;		/* without credentials under EXPLAIN */
 	uint32		wanted;
-	uint32		filtered;		/* of them, those that conditions look at */
+	uint32		filtered;		/* those that something is decided on */
 	int			target;			/* MpScanTarget */
+	bool		by_keys;		/* a DELETE that looks at the keys only */
 	double		tuples;			/* the planner's guess at the table's size */
 
 	List	   *key_states;		/* ExprState of each key */

@@ -71,8 +71,8 @@ mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 		lookup->prefer_list = lookup->accounts.pinned &&
 			mp_plan_prefers_list(scan->settings, lookup->accounts.count,
 								 scan->tuples);
-	lookup->trusted = scan->target == MP_SCAN_FOR_DELETE &&
-		lookup->accounts.pinned && lookup->projects.pinned;
+	lookup->trusted = scan->by_keys && lookup->accounts.pinned &&
+		lookup->projects.pinned;
 }
 
 /* The union of a group's values. */

@@ -73,6 +73,7 @@ mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
 	else
 	{
 		mp_option_require(settings, true);
+		(void) mp_session_routes(settings);
 		fetch->http = mp_session_http();
 		fetch->slot_count = 2 * settings->max_concurrency;
 		fetch->slots = palloc0(sizeof(MpSlot) * (Size) fetch->slot_count);

@@ -37,12 +37,12 @@ typedef struct MpLookup
 	MpIds		accounts;
 	MpIds		projects;		/* memberships only */
 	bool		prefer_list;	/* accounts: read all rather than one by one */
-	uint32		filtered;		/* set of MP_FIELD_BITs that conditions look
-								 * at: they must be known, not only shown
-								 * where known */
-	bool		trusted;		/* a DELETE that pins both keys: where the
-								 * server cannot list memberships at all, they
-								 * are taken to exist */
+	uint32		filtered;		/* set of MP_FIELD_BITs that something is
+								 * decided on: they must be known, not only
+								 * shown where known */
+	bool		trusted;		/* a DELETE that pins both keys and looks at
+								 * nothing else: where the server cannot list
+								 * memberships, they are taken to exist */
 } MpLookup;
 
 typedef enum MpFetchState

@@ -105,7 +105,7 @@ mp_fetch_verified(MpFetch *fetch, MpSlot *slot, MpCallState state)
 static bool
 is_route_missing(MpWay way, const MpSettings *settings)
 {
-	const MpRoutes *routes = mp_session_routes(settings->server_id);
+	const MpRoutes *routes = mp_session_routes(settings);
 
 	return (way == MP_WAY_BY_PROJECT ? routes->project_accounts :
 			routes->account_projects) == MP_ROUTE_MISSING;
@@ -274,7 +274,7 @@ route_missing(MpFetch *fetch, bool proven)
 static MpRoute *
 route_of(MpFetch *fetch)
 {
-	MpRoutes   *routes = mp_session_routes(fetch->settings->server_id);
+	MpRoutes   *routes = mp_session_routes(fetch->settings);
 
 	if (fetch->way == MP_WAY_BY_ACCOUNT)
 		return &routes->account_projects;

@@ -14,7 +14,6 @@
 #include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -25,14 +24,38 @@
 #define POOL_DESCRIPTORS 2		/* the poller's own: epoll and timerfd */
 #define MAX_ABORT_NAP 1000		/* ms between looks at the clock */
 
+/* A place that this session has dealt with.  All live as long as the backend:
+ * a callback of the catalog's caches walks over them. */
+typedef struct Place
+{
+	struct Place *next;
+	uint32		server_id;
+	uint32		server_hash;	/* as the catalog's cache names the server */
+	int64		organization_id;
+	char	   *base_url;
+	bool		doubtful;		/* the server was altered since */
+	MpRoutes	routes;
+} Place;
+
+/* A user mapping that this session has made requests with. */
+typedef struct Mapping
+{
+	struct Mapping *next;
+	uint32		id;
+	uint32		hash;			/* as the catalog's cache names it */
+} Mapping;
+
 static MpHttp *pool = NULL;
 static WaitEventSet *pool_events = NULL;	/* descriptor, latch, death */
-static HTAB *routes = NULL;
-static bool catalogs_changed = false;
+static Place *places = NULL;
+static Mapping *mappings = NULL;
+static bool connections_doubtful = false;
 static uint32 wait_event = 0;
 
 static void note_change(Datum arg, int cache_id, uint32 hash_value);
 static void apply_change(void);
+static Place *find_place(const MpSettings *settings);
+static void note_mapping(uint32 id);
 static void write_reports(void);
 static uint32 wait_for_pool(long timeout);
 static uint32 pool_wait_event(void);
@@ -145,69 +168,103 @@ mp_session_kick(void)
 }
 
 MpRoutes *
-mp_session_routes(uint32 server_id)
+mp_session_routes(const MpSettings *settings)
 {
-	bool		found;
-	MpRoutes   *entry;
-
 	apply_change();
-	if (routes == NULL)
-	{
-		HASHCTL		control = {
-			.keysize = sizeof(uint32),
-			.entrysize = sizeof(MpRoutes),
-		};
-
-		routes = hash_create("mixpanel_sa_fdw routes", 16, &control,
-							 HASH_ELEM | HASH_BLOBS);
-	}
-	entry = hash_search(routes, &server_id, HASH_ENTER, &found);
-	if (!found)
-	{
-		memset(entry, 0, sizeof(MpRoutes));
-		entry->server_id = server_id;
-	}
-	return entry;
-}
-
-/* Called while the catalogs are being read: only note it. */
-static void
-note_change(Datum arg pg_attribute_unused(),
-			int cache_id pg_attribute_unused(),
-			uint32 hash_value pg_attribute_unused())
-{
-	catalogs_changed = true;
+	note_mapping(settings->mapping_id);
+	return &find_place(settings)->routes;
 }
 
 /*
- * A server or a user mapping has changed: connections may lead to the wrong
- * host and what was learnt of routes may be wrong.  The account one
- * authenticates with stays: a DELETE may be about to meet it.
+ * Called while the catalogs are being read: only note it.  hash_value 0: all
+ * of them may have changed.
+ */
+static void
+note_change(Datum arg pg_attribute_unused(), int cache_id, uint32 hash_value)
+{
+	if (cache_id == FOREIGNSERVEROID)
+		for (Place *place = places; place != NULL; place = place->next)
+		{
+			if (hash_value != 0 && hash_value != place->server_hash)
+				continue;
+			place->doubtful = true;
+			connections_doubtful = true;
+		}
+	else
+		for (Mapping *mapping = mappings; mapping != NULL;
+			 mapping = mapping->next)
+			if (hash_value == 0 || hash_value == mapping->hash)
+				connections_doubtful = true;
+}
+
+/*
+ * A server or a user mapping that this session uses has changed: connections
+ * may lead to the wrong host, and what was learnt of the server's routes may
+ * be wrong.  The account one authenticates with stays: a DELETE may be about
+ * to meet it.
  */
 static void
 apply_change(void)
 {
-	HASH_SEQ_STATUS scan;
-	MpRoutes   *entry;
-
-	if (!catalogs_changed)
+	if (!connections_doubtful)
 		return;
-	catalogs_changed = false;
+	connections_doubtful = false;
 	if (pool != NULL)
 		mp_http_close_idle(pool);
-	if (routes == NULL)
-		return;
-	hash_seq_init(&scan, routes);
-	while ((entry = hash_seq_search(&scan)) != NULL)
+	for (Place *place = places; place != NULL; place = place->next)
 	{
 		MpRoutes	kept = {
-			.server_id = entry->server_id,
-			.own_account = entry->own_account,
-			.own_user = entry->own_user,
+			.own_account = place->routes.own_account,
+			.own_user = place->routes.own_user,
 		};
 
-		*entry = kept;
+		if (place->doubtful)
+			place->routes = kept;
+		place->doubtful = false;
 	}
+}
+
+/* Made if need be. */
+static Place *
+find_place(const MpSettings *settings)
+{
+	Place	   *place = places;
+
+	while (place != NULL &&
+		   (place->server_id != settings->server_id ||
+			place->organization_id != settings->organization_id ||
+			strcmp(place->base_url, settings->base_url) != 0))
+		place = place->next;
+	if (place != NULL)
+		return place;
+	place = MemoryContextAllocZero(TopMemoryContext, sizeof(Place));
+	place->base_url = MemoryContextStrdup(TopMemoryContext,
+										  settings->base_url);
+	place->server_id = settings->server_id;
+	place->server_hash =
+		GetSysCacheHashValue1(FOREIGNSERVEROID,
+							  ObjectIdGetDatum(settings->server_id));
+	place->organization_id = settings->organization_id;
+	place->next = places;
+	places = place;
+	return place;
+}
+
+static void
+note_mapping(uint32 id)
+{
+	Mapping    *mapping = mappings;
+
+	while (mapping != NULL && mapping->id != id)
+		mapping = mapping->next;
+	if (mapping != NULL || !OidIsValid(id))
+		return;
+	mapping = MemoryContextAllocZero(TopMemoryContext, sizeof(Mapping));
+	mapping->id = id;
+	mapping->hash = GetSysCacheHashValue1(USERMAPPINGOID,
+										  ObjectIdGetDatum(id));
+	mapping->next = mappings;
+	mappings = mapping;
 }
 
 /* Paths hold ids only; headers and bodies are never logged. */

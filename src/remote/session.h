@@ -25,10 +25,12 @@ typedef enum MpRoute
 	MP_ROUTE_MISSING,
 } MpRoute;
 
-/* Routes are forgotten when the server's options change. */
+/*
+ * What was learnt at one place: a server, its base URL and an organization.
+ * It is forgotten when the server's options change.
+ */
 typedef struct MpRoutes
 {
-	uint32		server_id;		/* key */
 	MpRoute		account_projects;
 	MpRoute		project_accounts;
 	MpRoute		bulk_add;
@@ -73,6 +75,12 @@ extern int	mp_session_descriptor(void);
 extern void mp_session_run(void);
 extern void mp_session_kick(void);
 
-extern MpRoutes *mp_session_routes(uint32 server_id);
+/*
+ * What is known of the place that the settings lead to; valid until the next
+ * call of a function of this file.  Called before requests are made with
+ * settings: from then on, a change of their server or user mapping closes idle
+ * connections, and one of the server forgets what was learnt.
+ */
+extern MpRoutes *mp_session_routes(const MpSettings *settings);
 
 #endif							/* MP_REMOTE_SESSION_H */

@@ -45,8 +45,8 @@ typedef struct KeyEntry
 typedef struct Target
 {
 	MpSettings *settings;
-	int			place;			/* index of the first target with the same
-								 * server and organization */
+	int			place;			/* index of the first target that leads to the
+								 * same rows: mp_option_same_place() */
 } Target;
 
 /* All of a transaction's; in `context`, which ends with it. */
@@ -91,19 +91,16 @@ mp_changeset_target_index(const MpSettings *settings)
 	Target	   *target;
 
 	begin_queue();
+	(void) mp_session_routes(settings);
 	for (int i = 0; i < target_count; i++)
 	{
-		const MpSettings *its = targets[i].settings;
-
-		if (its->server_id == settings->server_id &&
-			its->user_id == settings->user_id &&
-			its->organization_id == settings->organization_id)
+		if (mp_option_same(targets[i].settings, settings))
 			return (uint16) i;
 	}
 	if (target_count == MAX_TARGETS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many organizations changed in one transaction")));
+				 errmsg("too many organizations or settings in one transaction that changes them")));
 	old = MemoryContextSwitchTo(context);
 	if (target_count == target_size)
 	{
@@ -159,8 +156,7 @@ int
 mp_changeset_place(const MpSettings *settings)
 {
 	for (int i = 0; i < target_count; i++)
-		if (targets[i].settings->server_id == settings->server_id &&
-			targets[i].settings->organization_id == settings->organization_id)
+		if (mp_option_same_place(targets[i].settings, settings))
 			return targets[i].place;
 	return -1;
 }

@@ -53,9 +53,11 @@ typedef struct MpFinal
 extern void mp_changeset_init(void);
 
 /*
- * The index under which changes with these settings are queued; they are
- * copied once for each server, user and organization.  Raises 54000 after
- * 65,535.
+ * The index under which changes with these settings are queued.  They are
+ * copied, once for as long as they are the same in every respect: what is
+ * queued is sent with what was set then, where it was read, whatever ALTER
+ * SERVER or ALTER USER MAPPING says later in the transaction.  Raises 54000
+ * after 65,535.
  */
 extern uint16 mp_changeset_target_index(const MpSettings *settings);
 extern const MpSettings *mp_changeset_target(uint16 index);
@@ -97,7 +99,7 @@ typedef struct MpAdded
 
 /*
  * How a scan with this snapshot's command id sees the rows of the settings'
- * server and organization.  NULL where nothing of it is changed.
+ * place.  NULL where nothing of it is changed.
  */
 extern MpOverlay *mp_overlay_begin(const MpSettings *settings,
 								   CommandId curcid);

@@ -3,8 +3,8 @@
  * transaction/changeset_state.h
  *		What changeset.c (the queue) and overlay.c (what is seen of it) share.
  *
- * A place is a server and an organization, whoever the user is: all users'
- * changes of a place are seen together.
+ * A place is a server, its base URL and an organization, whoever the user is:
+ * all users' changes of a place are seen together.
  *
  *-------------------------------------------------------------------------
  */

@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "catalog/option.h"
 #include "remote/error.h"
 #include "remote/fetch.h"
 #include "remote/session.h"
@@ -153,7 +154,7 @@ mp_creation_is_later(const MpSettings *settings, int64 account,
 
 		/* a function's command may stand before that of its caller */
 		if (creations[i].id == account && creations[i].cid >= curcid &&
-			its->server_id == settings->server_id)
+			mp_option_same_place(its, settings))
 			return true;
 	}
 	return false;
@@ -430,8 +431,8 @@ is_known(const MpSettings *settings, int64 id)
 {
 	for (int i = 0; i < creation_count; i++)
 		if (creations[i].id == id &&
-			mp_changeset_target(creations[i].target)->server_id ==
-			settings->server_id)
+			mp_option_same_place(mp_changeset_target(creations[i].target),
+								 settings))
 			return true;
 	return false;
 }

@@ -345,7 +345,7 @@ static void
 unit_done(MpFlush *flush, MpUnit *unit)
 {
 	const MpSettings *settings = mp_changeset_target(unit->target);
-	MpRoutes   *routes = mp_session_routes(settings->server_id);
+	MpRoutes   *routes = mp_session_routes(settings);
 
 	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_APPLIED);
 	unit->state = MP_UNIT_DONE;

@@ -92,7 +92,7 @@ plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
 			const FinalList *removes)
 {
 	const MpSettings *settings = mp_changeset_target(target);
-	const MpRoutes *routes = mp_session_routes(settings->server_id);
+	const MpRoutes *routes = mp_session_routes(settings);
 	MpUnit		like = {.target = target};
 
 	if (is_single(settings, routes->bulk_remove))

@@ -134,7 +134,7 @@ settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
 static MpRoutes *
 unit_routes(const MpUnit *unit)
 {
-	return mp_session_routes(mp_changeset_target(unit->target)->server_id);
+	return mp_session_routes(mp_changeset_target(unit->target));
 }
 
 /* A bulk call that this session has not seen succeed, and may do without. */
