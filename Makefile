@@ -9,7 +9,10 @@ MODULE_big = mixpanel_sa_fdw
 PGFILEDESC = "mixpanel_sa_fdw - Mixpanel service accounts as tables"
 DATA = sql/mixpanel_sa_fdw--1.0.sql \
 	sql/mixpanel_sa_fdw--1.0--1.1.sql
-DOCS = doc/mixpanel_sa_fdw.md
+
+# The pages are installed in one folder, see "documents" below.
+PAGES := README.md CHANGELOG.md LICENSE $(wildcard doc/*.md)
+DOCS = $(addprefix doc/installed/,$(notdir $(PAGES)))
 
 OBJS = \
 	mixpanel_sa_fdw.o \
@@ -73,7 +76,7 @@ OBJS = \
 REGRESS = $(foreach f,$(sort $(wildcard sql/*.sql)),\
 	$(if $(findstring --,$(f)),,$(f:sql/%.sql=%)))
 
-EXTRA_CLEAN = test/unit/build test/fuzz/build $(MODULE_big)-*.zip
+EXTRA_CLEAN = doc/installed test/unit/build test/fuzz/build $(MODULE_big)-*.zip
 
 # ---- libraries ----
 
@@ -82,7 +85,7 @@ LIBRARIES = libcurl >= 7.85 jansson >= 2.14
 
 # These goals need neither the libraries nor, but for clean, the server.
 BARE_GOALS = help clean distclean maintainer-clean indent check-style analyze \
-	dist
+	dist documents
 GOALS := $(or $(MAKECMDGOALS),all)
 
 ifneq ($(filter-out $(BARE_GOALS),$(GOALS)),)
@@ -119,19 +122,26 @@ PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-Isrc $(MP_CFLAGS)
 PG_CFLAGS = $(WARNINGS)
 
-# Each test finds a simulator of the API beside it.
+# The tests' database holds text of several languages, whatever the cluster's
+# locale.  Each test finds a simulator of the API beside it.
+ENCODING = UTF8
+NO_LOCALE = yes
 REGRESS_OPTS = --launcher=test/with_simulator.sh
 
 include $(PGXS)
 
 installcheck: simulator
 
-# PGXS installs a document without its folder, and removes it with.
+# A folder of our own: its README.md is not the only one.  PGXS installs a
+# document without its folder, and removes it with.
+docmoduledir = $(EXTENSION)
+all: documents
 uninstall: uninstall-docs
 .PHONY: uninstall-docs
 uninstall-docs:
 	rm -f $(addprefix '$(DESTDIR)$(docdir)/$(docmoduledir)'/,\
 	  $(notdir $(DOCS)))
+	rmdir '$(DESTDIR)$(docdir)/$(docmoduledir)' 2>/dev/null || :
 
 # A header is cheap to rebuild for, a stale object is dear to find.
 HEADERS_ALL := $(wildcard src/*/*.h)
@@ -145,6 +155,21 @@ install postgresql-server-dev-all, or set PG_CONFIG)
 endif
 .DEFAULT_GOAL := help
 endif
+
+# ---- documents ----
+
+# Where all pages lie in one folder, links lead there; what is not installed is
+# no link.
+.PHONY: documents
+documents: $(DOCS)
+
+define installed_page
+doc/installed/$(notdir $(1)): $(1)
+	@mkdir -p $$(@D)
+	@sed -E -e 's#\]\((\.\./|doc/)#](#g' \
+	  -e 's#\[([^]]*)\]\((test/|CONTRIBUTING)[^)]*\)#\1#g' $(1) >$$@
+endef
+$(foreach page,$(PAGES),$(eval $(call installed_page,$(page))))
 
 # ---- tests ----
 
@@ -203,6 +228,7 @@ dist:
 help:
 	@echo 'make                    build for the server that PG_CONFIG names'
 	@echo 'make install            install into it'
+	@echo 'make uninstall          remove what was installed'
 	@echo 'make installcheck       pg_regress on a running server (PGHOST, PGPORT)'
 	@echo 'make simulator          build the simulator of the API'
 	@echo 'make unit               build the unit tests'
