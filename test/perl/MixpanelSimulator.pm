@@ -294,16 +294,20 @@ sub state
 	return $self->control('GET', 'state');
 }
 
-# All memberships as a list of "ACCOUNT PROJECT ROLE", by account and project.
+# All memberships as a list of "ACCOUNT PROJECT ROLE", by account and project,
+# with the target type of one that is not individual.
 sub memberships
 {
 	my ($self) = @_;
 	return
-	  map { "$_->{service_account_id} $_->{project_id} $_->{role}" }
-	  @{ $self->state->{memberships} };
+	  map {
+		join ' ', @$_{qw(service_account_id project_id role)},
+		  $_->{target_type} // ()
+	  } @{ $self->state->{memberships} };
 }
 
-# Seeds memberships, each given as [ACCOUNT, PROJECT, ROLE].
+# Seeds memberships, each given as [ACCOUNT, PROJECT, ROLE] or
+# [ACCOUNT, PROJECT, ROLE, TARGET_TYPE].
 sub add_memberships
 {
 	my ($self, @memberships) = @_;
@@ -312,6 +316,7 @@ sub add_memberships
 			service_account_id => $_->[0] + 0,
 			project_id => $_->[1] + 0,
 			role => "$_->[2]",
+			(defined $_->[3] ? (target_type => "$_->[3]") : ()),
 		}
 	} @memberships;
 
@@ -331,6 +336,14 @@ sub add_accounts
 {
 	my ($self, @accounts) = @_;
 	$self->control('POST', 'accounts', \@accounts);
+	return;
+}
+
+# Seeds projects, or moves some to another region (domain => 'eu.mixpanel.com').
+sub add_projects
+{
+	my ($self, @projects) = @_;
+	$self->control('POST', 'projects', \@projects);
 	return;
 }
 

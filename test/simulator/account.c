@@ -10,43 +10,62 @@
  */
 #include "account.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api.h"
 #include "clock.h"
+#include "lag.h"
 #include "render.h"
 #include "world.h"
 
 #define DEFAULT_ROLE "consumer"
+#define MAX_USERNAME 1024
 
-static SimPayload *
-render_list(const SimCall *call)
+/* Whoever was deleted stays in the list if the switch says so. */
+static void
+list_deleted(const SimCall *call, SimList *list)
 {
-	const SimIndex *accounts = &call->organization->accounts;
-	int64_t		document = call->world->config.document;
-	SimText		text = {0};
+	const SimIndex *deleted = &call->organization->deleted;
 
-	sim_text_puts(&text, document == SIM_DOCUMENT_NESTED ?
-				  "{\"results\":[" : "{\"status\":\"ok\",\"results\":[");
-	for (size_t i = 0; i < accounts->size; i++)
-		sim_render_account(&text, accounts->items[i], document, false);
-	sim_text_puts(&text, "]}");
-	return sim_payload_new(&text);
+	for (size_t i = 0; i < deleted->size; i++)
+		sim_list_add_account(list, deleted->items[i]);
 }
 
+static void
+list_accounts(SimCall *call, SimAnswer *answer)
+{
+	const SimIndex *accounts = &call->organization->accounts;
+	SimList		list = {0};
+
+	for (size_t i = 0; i < accounts->size; i++)
+		if (!sim_lag_unlists(call->world, accounts->items[i]))
+			sim_list_add_account(&list, accounts->items[i]);
+	if (call->world->config.deleted_listed)
+		list_deleted(call, &list);
+	sim_list_answer(call, answer, &list, sim_render_listed);
+}
+
+/* A list that is always the same until something changes is kept. */
 void
 sim_account_list(SimCall *call, SimAnswer *answer)
 {
 	SimOrganization *organization = call->organization;
 	uint64_t	version = call->world->state->version;
 
-	if (organization->list == NULL || organization->list_version != version)
+	if (call->world->config.page_size > 0 ||
+		sim_lag_in_lists(&call->world->config))
+		list_accounts(call, answer);
+	else if (organization->list != NULL &&
+			 organization->list_version == version)
+		sim_answer_payload(answer, 200, organization->list);
+	else
 	{
+		list_accounts(call, answer);
 		sim_payload_release(organization->list);
-		organization->list = render_list(call);
+		organization->list = sim_payload_hold(answer->payload);
 		organization->list_version = version;
 	}
-	sim_answer_payload(answer, 200, organization->list);
 }
 
 /* Bare, as every document shows it. */
@@ -55,8 +74,7 @@ sim_account_get(SimCall *call, SimAnswer *answer)
 {
 	SimText		text = {0};
 
-	sim_render_account(&text, call->account, call->world->config.document,
-					   false);
+	sim_render_account(&text, call->account, &call->world->config, false);
 	sim_answer_json(answer, 200, &text);
 }
 
@@ -89,11 +107,12 @@ check_projects(const SimCall *call, SimAnswer *answer)
 		int64_t		id = json_integer_value(json_object_get(entry, "id"));
 		const SimProject *project =
 			sim_index_find(&call->world->state->projects, id);
+		int64_t		status = call->world->config.unknown_status;
 
 		if (project != NULL && project->organization == call->organization)
 			continue;
-		sim_answer_error(answer, 400, "project %lld does not exist",
-						 (long long) id);
+		sim_answer_error(answer, status == 0 ? 400 : (unsigned) status,
+						 "project %lld does not exist", (long long) id);
 		return false;
 	}
 	return true;
@@ -113,24 +132,51 @@ check_username(const SimCall *call, SimAnswer *answer, const char *username)
 	return false;
 }
 
+static int64_t
+choose_expiry(const SimCall *call, int64_t created)
+{
+	const char *asked = string_field(call, "expires");
+	int64_t		expires = SIM_CLOCK_NEVER;
+
+	if (asked != NULL && call->world->config.expires != SIM_EXPIRES_IGNORED)
+		sim_clock_parse(asked, &expires);
+	if (call->world->config.expires == SIM_EXPIRES_CAPPED &&
+		expires > created + SIM_CLOCK_DAY)
+		expires = created + SIM_CLOCK_DAY;
+	return expires;
+}
+
+/* What is made of a username: the same of the same account, for tests. */
+static const char *
+add_suffix(const SimState *state, const char *username, char *suffixed)
+{
+	unsigned	mark = (unsigned) state->next_id * 0x9e3779b1U;
+
+	snprintf(suffixed, MAX_USERNAME, "%.*s.%06x.mp-service-account",
+			 MAX_USERNAME - 40, username, mark >> 8);
+	return suffixed;
+}
+
 static SimAccount *
 create_account(SimCall *call, const char *username, const char *name)
 {
-	const char *expires = string_field(call, "expires");
 	const char *role = string_field(call, "role");
+	char		suffixed[MAX_USERNAME];
 	SimAccountDraft draft;
 
 	memset(&draft, 0, sizeof(draft));
 	draft.username = username;
+	if (call->world->config.username_suffix)
+		draft.username = add_suffix(call->world->state, username, suffixed);
 	draft.name = name;
 	draft.role = role != NULL ? role : DEFAULT_ROLE;
 	draft.created = sim_clock_wall();
 	draft.created -= draft.created % SIM_CLOCK_SECOND;
-	draft.expires = SIM_CLOCK_NEVER;
-	if (expires != NULL)
-		sim_clock_parse(expires, &draft.expires);
+	draft.expires = choose_expiry(call, draft.created);
 	draft.last_used = SIM_CLOCK_NEVER;
 	draft.creator = call->user->user;
+	draft.born = sim_clock_monotonic();
+	draft.born_request = call->world->calls;
 	return sim_state_add_account(call->world->state, call->organization,
 								 &draft);
 }
@@ -152,19 +198,27 @@ join_projects(SimCall *call, SimAccount *account)
 	}
 }
 
+/* A warning needs an envelope to stand in. */
 static void
 answer_created(const SimCall *call, SimAnswer *answer,
 			   const SimAccount *account)
 {
-	int64_t		document = call->world->config.document;
+	const SimConfig *config = &call->world->config;
+	int64_t		document = config->document;
 	bool		is_created = document == SIM_DOCUMENT_BULK ||
 		document == SIM_DOCUMENT_ALL;
+	bool		is_bare = document == SIM_DOCUMENT_NESTED &&
+		!config->create_warning;
 	SimText		text = {0};
 
-	if (document != SIM_DOCUMENT_NESTED)
-		sim_text_puts(&text, "{\"status\":\"ok\",\"results\":");
-	sim_render_account(&text, account, document, true);
-	if (document != SIM_DOCUMENT_NESTED)
+	if (!is_bare)
+		sim_text_puts(&text, "{\"status\":\"ok\",");
+	if (config->create_warning)
+		sim_text_puts(&text, "\"error\":\"warning: quota nearly used\",");
+	if (!is_bare)
+		sim_text_puts(&text, "\"results\":");
+	sim_render_created(&text, account, config);
+	if (!is_bare)
 		sim_text_puts(&text, "}");
 	sim_answer_json(answer, is_created ? 201 : 200, &text);
 }
@@ -210,6 +264,16 @@ list_my_organizations(const SimCall *call, SimText *text)
 	}
 }
 
+/* One's own projects are those that one is in, however that came about. */
+static bool
+is_mine(const SimCall *call, const SimProject *project)
+{
+	if (!sim_api_may_enter(call, project->organization))
+		return false;
+	return !call->world->config.me_own_projects ||
+		sim_state_find_member(call->user, project) != NULL;
+}
+
 static void
 list_my_projects(const SimCall *call, SimText *text)
 {
@@ -218,13 +282,21 @@ list_my_projects(const SimCall *call, SimText *text)
 	for (size_t i = 0; i < all->size; i++)
 	{
 		const SimProject *project = all->items[i];
+		long long	id = project->id;
 
-		if (!sim_api_may_enter(call, project->organization))
+		if (!is_mine(call, project))
 			continue;
 		sim_text_comma(text);
-		sim_text_printf(text, "\"%lld\":{\"id\":%lld,\"name\":",
-						(long long) project->id, (long long) project->id);
+		sim_text_printf(text, "\"%lld\":{", id);
+		if (call->world->config.me_project_ids)
+			sim_text_printf(text, "\"id\":%lld,", id);
+		sim_text_puts(text, "\"name\":");
 		sim_text_quote(text, project->name);
+		if (project->domain != NULL)
+		{
+			sim_text_puts(text, ",\"domain\":");
+			sim_text_quote(text, project->domain);
+		}
 		sim_text_printf(text, ",\"organization_id\":%lld}",
 						(long long) project->organization->id);
 	}

@@ -51,6 +51,68 @@ sim_answer_error(SimAnswer *answer, unsigned status, const char *format,...)
 	sim_answer_json(answer, status, &text);
 }
 
+static void
+write_refusal(SimText *text, const char *error, SimRefusal refusal)
+{
+	static const struct
+	{
+		const char *before;
+		const char *after;
+	}			forms[] = {
+		[SIM_REFUSAL_ERROR] = {"{\"status\":\"error\",\"error\":", "}"},
+		[SIM_REFUSAL_ARRAY] = {"{\"status\":\"error\",\"error\":[", "]}"},
+		[SIM_REFUSAL_OBJECT] =
+		{"{\"status\":\"error\",\"error\":{\"field\":[", "]}}"},
+		[SIM_REFUSAL_MESSAGE] =
+		{"{\"request_id\":\"5d2f8a\",\"message\":", "}"},
+		[SIM_REFUSAL_DETAIL] =
+		{"{\"detail\":[{\"loc\":[\"body\",\"field\"],\"msg\":", "}]}"},
+		[SIM_REFUSAL_SUCCESS] = {"{\"success\":false,\"message\":", "}"},
+	};
+
+	sim_text_puts(text, forms[refusal].before);
+	sim_text_quote(text, error);
+	sim_text_puts(text, forms[refusal].after);
+}
+
+static void
+drop_body(SimAnswer *answer)
+{
+	sim_payload_release(answer->payload);
+	answer->payload = NULL;
+	json_object_del(answer->headers, "Content-Type");
+}
+
+void
+sim_answer_dress(SimAnswer *answer, SimRefusal refusal)
+{
+	SimText		text = {0};
+
+	drop_body(answer);
+	if (refusal == SIM_REFUSAL_EMPTY)
+		return;
+	if (refusal == SIM_REFUSAL_HTML)
+	{
+		sim_answer_html(answer, answer->status);
+		return;
+	}
+	write_refusal(&text, answer->error, refusal);
+	sim_answer_json(answer, answer->status, &text);
+}
+
+void
+sim_answer_html(SimAnswer *answer, unsigned status)
+{
+	SimText		text = {0};
+
+	sim_text_printf(&text, "<html>\r\n<head><title>%u</title></head>\r\n"
+					"<body>\r\n<center><h1>%u</h1></center>\r\n"
+					"<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n",
+					status, status);
+	sim_answer_json(answer, status, &text);
+	sim_answer_header(answer, "Content-Type", "text/html");
+}
+
 void
 sim_answer_header(SimAnswer *answer, const char *name, const char *value)
 {

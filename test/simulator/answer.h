@@ -8,6 +8,7 @@
 #ifndef SIM_ANSWER_H
 #define SIM_ANSWER_H
 
+#include "config.h"
 #include "payload.h"
 
 #define SIM_ANSWER_ERROR 400
@@ -39,6 +40,12 @@ extern void sim_answer_empty(SimAnswer *answer, unsigned status);
 extern void sim_answer_error(SimAnswer *answer, unsigned status,
 							 const char *format,...)
 			__attribute__((format(printf, 3, 4)));
+
+/* Gives a refusal another body with the same words. */
+extern void sim_answer_dress(SimAnswer *answer, SimRefusal refusal);
+
+/* Answers with a page as something between client and server makes it. */
+extern void sim_answer_html(SimAnswer *answer, unsigned status);
 
 /* Sets a header; it replaces one of the same name. */
 extern void sim_answer_header(SimAnswer *answer, const char *name,

@@ -18,6 +18,8 @@
 
 #include "base64.h"
 #include "clock.h"
+#include "lag.h"
+#include "list.h"
 #include "memory.h"
 #include "route.h"
 #include "world.h"
@@ -47,7 +49,7 @@ find_route(SimCall *call, SimAnswer *answer)
 	return false;
 }
 
-/* With the switch on, the real paths are those with a slash at the end. */
+/* The real path is the one with a slash at the end. */
 static void
 redirect(const SimCall *call, SimAnswer *answer, const char *path)
 {
@@ -170,8 +172,40 @@ find_account(SimCall *call, SimAnswer *answer)
 		return true;
 	call->account = sim_index_find(&call->organization->accounts,
 								   call->account_id);
-	return call->account != NULL ||
-		refuse_missing(answer, "service account", call->account_id);
+	if (call->account != NULL && !sim_lag_hides(call->world, call->account))
+		return true;
+	if (call->world->config.deleted_status != 410 ||
+		sim_index_find(&call->organization->deleted,
+					   call->account_id) == NULL)
+		return refuse_missing(answer, "service account", call->account_id);
+	sim_answer_error(answer, 410, "service account %lld was deleted",
+					 (long long) call->account_id);
+	return false;
+}
+
+bool
+sim_api_refuse_foreign(const SimCall *call, SimAnswer *answer,
+					   const SimProject *project)
+{
+	int64_t		status = call->world->config.foreign_project_status;
+	SimText		location = {0};
+
+	if (project->domain == NULL)
+		return false;
+	sim_answer_error(answer, (unsigned) status, status == 404 ?
+					 "project %lld does not exist" : status == 403 ?
+					 "no access to project %lld" :
+					 "invalid project id for cluster: %lld",
+					 (long long) project->id);
+	if (status == 302)
+	{
+		sim_text_printf(&location, "https://%s/api/app%s", project->domain,
+						call->path);
+		sim_text_append(&location, "", 1);
+		sim_answer_header(answer, "Location", location.data);
+		sim_text_free(&location);
+	}
+	return true;
 }
 
 static bool
@@ -188,7 +222,7 @@ find_project(SimCall *call, SimAnswer *answer)
 		 call->organization != project->organization))
 		return refuse_missing(answer, "project", call->project_id);
 	if (sim_api_may_enter(call, project->organization))
-		return true;
+		return !sim_api_refuse_foreign(call, answer, project);
 	sim_answer_error(answer, 403, "no access to project %lld",
 					 (long long) call->project_id);
 	return false;
@@ -201,7 +235,8 @@ check_query(const SimCall *call, SimAnswer *answer)
 
 	if (call->query[0] == '\0' ||
 		(is_me && strcmp(call->query, "include_workspace_users=false") == 0) ||
-		(is_me && strcmp(call->query, "include_workspace_users=true") == 0))
+		(is_me && strcmp(call->query, "include_workspace_users=true") == 0) ||
+		(!is_me && sim_list_knows_query(call)))
 		return true;
 	sim_answer_error(answer, 400, "query \"%s\" is not known", call->query);
 	return false;
@@ -266,43 +301,95 @@ check_call(SimCall *call, SimAnswer *answer)
 		check_body(call, answer);
 }
 
-/* The path without its last slash if the switch is on; else the path. */
+/* Is there, or would there be, a call at the path with a slash at its end? */
+static bool
+lacks_slash(const SimCall *call)
+{
+	char	   *slashed;
+	bool		result;
+
+	if (call->world->config.trailing_slash_redirect &&
+		sim_route_label(call->path, NULL) != NULL)
+		return call->path[strlen(call->path) - 1] != '/';
+	slashed = sim_memory_new(strlen(call->path) + 2);
+	strcpy(slashed, call->path);
+	strcat(slashed, "/");
+	result = sim_route_label(slashed, &call->world->config) != NULL;
+	free(slashed);
+	return result;
+}
+
+/* Takes the slash at the end away, if the path is only redirected to it. */
 static char *
-plain_path(const SimCall *call, bool *had_slash)
+plain_path(const SimCall *call)
 {
 	char	   *path = sim_memory_copy(call->path);
 	size_t		length = strlen(path);
 
-	*had_slash = length > 1 && path[length - 1] == '/';
-	if (call->world->config.trailing_slash_redirect && *had_slash)
+	if (call->world->config.trailing_slash_redirect && length > 1 &&
+		path[length - 1] == '/' && sim_route_label(path, NULL) == NULL)
 		path[length - 1] = '\0';
 	return path;
+}
+
+/* What a write refuses may be said as if it went well. */
+static void
+disguise(const SimCall *call, SimAnswer *answer)
+{
+	const SimConfig *config = &call->world->config;
+
+	if (config->refused_status == 0 || call->route == NULL ||
+		call->user == NULL || strcmp(call->method, "GET") == 0 ||
+		answer->status < 400)
+		return;
+	answer->status = (unsigned) config->refused_status;
+}
+
+/* Gives a refusal the body that this server gives it. */
+static void
+dress(const SimCall *call, SimAnswer *answer)
+{
+	const SimConfig *config = &call->world->config;
+	SimRefusal	refusal = (SimRefusal) config->refusal;
+
+	if (answer->error[0] == '\0')
+		return;
+
+	/* the nested document's errors have no body */
+	if (config->document == SIM_DOCUMENT_NESTED &&
+		refusal == SIM_REFUSAL_ERROR)
+		refusal = SIM_REFUSAL_EMPTY;
+	disguise(call, answer);
+	sim_answer_dress(answer, refusal);
+}
+
+static void
+answer_at(SimCall *call, SimAnswer *answer, const char *path)
+{
+	const char *given = call->path;
+
+	call->path = path;
+	if (check_call(call, answer))
+		call->route->handler(call, answer);
+	call->path = given;
 }
 
 void
 sim_api_answer(SimCall *call, SimAnswer *answer)
 {
-	const char *given = call->path;
-	bool		had_slash;
-	char	   *path = plain_path(call, &had_slash);
+	char	   *path;
 
-	call->path = path;
-	if (call->world->config.trailing_slash_redirect && !had_slash &&
-		sim_route_label(path) != NULL)
-		redirect(call, answer, path);
-	else if (check_call(call, answer))
-		call->route->handler(call, answer);
-	call->path = given;
-	free(path);
-
-	/* the nested document's errors have no body */
-	if (call->world->config.document == SIM_DOCUMENT_NESTED &&
-		answer->error[0] != '\0')
+	call->world->calls++;
+	if (!sim_limit_refuse(call, answer))
 	{
-		sim_payload_release(answer->payload);
-		answer->payload = NULL;
-		json_object_del(answer->headers, "Content-Type");
+		path = plain_path(call);
+		if (lacks_slash(call))
+			redirect(call, answer, call->path);
+		else
+			answer_at(call, answer, path);
+		free(path);
 	}
+	dress(call, answer);
 }
 
 void

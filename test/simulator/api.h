@@ -19,6 +19,13 @@ extern bool sim_api_may_enter(const SimCall *call,
 							  const SimOrganization *organization);
 
 /*
+ * Is the project one of another region?  Then the call is refused as such a
+ * server does.
+ */
+extern bool sim_api_refuse_foreign(const SimCall *call, SimAnswer *answer,
+								   const SimProject *project);
+
+/*
  * Answers a write that has nothing to tell: {"status":"ok"}, or nothing where
  * the nested document is served.
  */

@@ -3,7 +3,7 @@
  * clock.c
  *	  Time: two clocks, and RFC 3339.
  *
- * Owns nothing; must not know who asks.
+ * Owns how far the wall clock is wrong; must not know who asks.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+static int64_t skew;			/* microseconds that the wall is ahead */
 
 static int64_t
 read_clock(clockid_t clock)
@@ -31,7 +33,13 @@ sim_clock_monotonic(void)
 int64_t
 sim_clock_wall(void)
 {
-	return read_clock(CLOCK_REALTIME);
+	return read_clock(CLOCK_REALTIME) + skew;
+}
+
+void
+sim_clock_set_skew(int64_t micros)
+{
+	skew = micros;
 }
 
 /* Exactly `digits` digits at *text, which moves past them; -1 if not. */
@@ -172,5 +180,25 @@ sim_clock_format(int64_t when, char *buffer)
 				 (int) micros);
 	else
 		snprintf(buffer + length, SIM_CLOCK_TEXT - length, "Z");
+	return buffer;
+}
+
+const char *
+sim_clock_format_http(int64_t when, char *buffer)
+{
+	static const char *const days[] = {
+		"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat",
+	};
+	static const char *const months[] = {
+		"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		"Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+	};
+	time_t		seconds = (time_t) (when / SIM_CLOCK_SECOND);
+	struct tm	tm;
+
+	gmtime_r(&seconds, &tm);
+	snprintf(buffer, SIM_CLOCK_TEXT, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+			 days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
+			 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 	return buffer;
 }

@@ -21,8 +21,11 @@
 /* Microseconds of a clock that never jumps; only differences mean anything. */
 extern int64_t sim_clock_monotonic(void);
 
-/* Now, in microseconds since 1970. */
+/* Now, in microseconds since 1970, by a clock that may be wrong. */
 extern int64_t sim_clock_wall(void);
+
+/* How far that clock is ahead of the true time. */
+extern void sim_clock_set_skew(int64_t micros);
 
 /*
  * Reads an RFC 3339 date-time ('T' or 't', 'Z' or an offset, any number of
@@ -32,5 +35,8 @@ extern bool sim_clock_parse(const char *text, int64_t *when);
 
 /* Writes UTC with 'Z', and a fraction only if there is one. */
 extern const char *sim_clock_format(int64_t when, char *buffer);
+
+/* Writes the date of an HTTP header, in whole seconds. */
+extern const char *sim_clock_format_http(int64_t when, char *buffer);
 
 #endif							/* SIM_CLOCK_H */

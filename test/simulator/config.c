@@ -19,6 +19,7 @@
 #include "clock.h"
 
 #define MAX_ACCOUNTS 5000000
+#define MAX_SKEW (INT64_C(100) * 366 * 86400)
 #define MAX_ID (INT64_C(1) << 53)
 
 typedef enum Kind
@@ -72,6 +73,75 @@ static const Choice duplicate_username[] = {
 	{"200", 200}, {"409", 409}, {NULL, 0},
 };
 
+static const Choice expires[] = {
+	{"kept", SIM_EXPIRES_KEPT},
+	{"ignored", SIM_EXPIRES_IGNORED},
+	{"capped", SIM_EXPIRES_CAPPED},
+	{NULL, 0},
+};
+
+static const Choice created[] = {
+	{"whole", SIM_CREATED_WHOLE},
+	{"nulls", SIM_CREATED_NULLS},
+	{"short", SIM_CREATED_SHORT},
+	{NULL, 0},
+};
+
+static const Choice deleted_account[] = {
+	{"404", 404}, {"410", 410}, {NULL, 0},
+};
+
+static const Choice paging[] = {
+	{"total", SIM_PAGING_TOTAL},
+	{"count", SIM_PAGING_COUNT},
+	{"meta", SIM_PAGING_META},
+	{"pagination", SIM_PAGING_PAGINATION},
+	{"links", SIM_PAGING_LINKS},
+	{"next", SIM_PAGING_NEXT},
+	{"flag", SIM_PAGING_FLAG},
+	{"link_header", SIM_PAGING_LINK_HEADER},
+	{"next_header", SIM_PAGING_NEXT_HEADER},
+	{"count_header", SIM_PAGING_COUNT_HEADER},
+	{"range_header", SIM_PAGING_RANGE_HEADER},
+	{NULL, 0},
+};
+
+static const Choice member_role[] = {
+	{"set", 1}, {"kept", 0}, {NULL, 0},
+};
+
+static const Choice unknown_named[] = {
+	{"natural", 0}, {"400", 400}, {"404", 404}, {"422", 422}, {NULL, 0},
+};
+
+static const Choice refusal[] = {
+	{"error", SIM_REFUSAL_ERROR},
+	{"array", SIM_REFUSAL_ARRAY},
+	{"object", SIM_REFUSAL_OBJECT},
+	{"message", SIM_REFUSAL_MESSAGE},
+	{"detail", SIM_REFUSAL_DETAIL},
+	{"success", SIM_REFUSAL_SUCCESS},
+	{"html", SIM_REFUSAL_HTML},
+	{"empty", SIM_REFUSAL_EMPTY},
+	{NULL, 0},
+};
+
+static const Choice refused[] = {
+	{"natural", 0}, {"200", 200}, {"207", 207}, {NULL, 0},
+};
+
+static const Choice foreign_project[] = {
+	{"302", 302}, {"400", 400}, {"401", 401}, {"403", 403}, {"404", 404},
+	{NULL, 0},
+};
+
+static const Choice retry_after[] = {
+	{"seconds", SIM_RETRY_AFTER_SECONDS},
+	{"date", SIM_RETRY_AFTER_DATE},
+	{"none", SIM_RETRY_AFTER_NONE},
+	{NULL, 0},
+};
+
 #define SEED(name) #name, KIND_NUMBER, false, offsetof(SimConfig, name)
 #define SEED_STRING(name) #name, KIND_STRING, false, offsetof(SimConfig, name)
 #define SWITCH(kind, name) #name, kind, true, offsetof(SimConfig, name)
@@ -99,6 +169,42 @@ static const Setting settings[] = {
 	{SWITCH(KIND_BOOLEAN, admin_everywhere), 0, 0, NULL, "true"},
 	{SWITCH(KIND_BOOLEAN, custom_roles), 0, 0, NULL, "true"},
 	{SWITCH(KIND_BOOLEAN, trailing_slash_redirect), 0, 0, NULL, "false"},
+	{SWITCH(KIND_BOOLEAN, list_by_account), 0, 0, NULL, "true"},
+	{SWITCH(KIND_BOOLEAN, list_by_project), 0, 0, NULL, "true"},
+	{SWITCH(KIND_BOOLEAN, bulk_calls), 0, 0, NULL, "true"},
+	{SWITCH(KIND_BOOLEAN, single_calls), 0, 0, NULL, "true"},
+	{SWITCH(KIND_BOOLEAN, me_route), 0, 0, NULL, "true"},
+	{SWITCH(KIND_BOOLEAN, projects_route), 0, 0, NULL, "false"},
+	{SWITCH(KIND_BOOLEAN, username_suffix), 0, 0, NULL, "false"},
+	{SWITCH(KIND_CHOICE, expires), 0, 0, expires, "kept"},
+	{SWITCH(KIND_CHOICE, created), 0, 0, created, "whole"},
+	{SWITCH(KIND_BOOLEAN, create_warning), 0, 0, NULL, "false"},
+	{SWITCH(KIND_BOOLEAN, account_status), 0, 0, NULL, "false"},
+	{SWITCH(KIND_NUMBER, get_lag_ms), 0, 600000, NULL, "0"},
+	{SWITCH(KIND_NUMBER, get_lag_requests), 0, 1000000, NULL, "0"},
+	{SWITCH(KIND_NUMBER, list_lag_ms), 0, 600000, NULL, "0"},
+	{SWITCH(KIND_NUMBER, list_lag_requests), 0, 1000000, NULL, "0"},
+	{SWITCH(KIND_CHOICE, deleted_status), 0, 0, deleted_account, "404"},
+	{SWITCH(KIND_BOOLEAN, deleted_listed), 0, 0, NULL, "false"},
+	{SWITCH(KIND_NUMBER, page_size), 0, MAX_ACCOUNTS, NULL, "0"},
+	{SWITCH(KIND_CHOICE, paging), 0, 0, paging, "total"},
+	{SWITCH(KIND_CHOICE, existing_member_role), 0, 0, member_role, "set"},
+	{SWITCH(KIND_CHOICE, bulk_existing_member_status), 0, 0, existing_member,
+	"200"},
+	{SWITCH(KIND_CHOICE, unknown_status), 0, 0, unknown_named, "natural"},
+	{SWITCH(KIND_BOOLEAN, partial_refusal), 0, 0, NULL, "false"},
+	{SWITCH(KIND_CHOICE, refusal), 0, 0, refusal, "error"},
+	{SWITCH(KIND_CHOICE, refused_status), 0, 0, refused, "natural"},
+	{SWITCH(KIND_BOOLEAN, me_project_ids), 0, 0, NULL, "true"},
+	{SWITCH(KIND_BOOLEAN, me_own_projects), 0, 0, NULL, "false"},
+	{SWITCH(KIND_CHOICE, foreign_project_status), 0, 0, foreign_project,
+	"400"},
+	{SWITCH(KIND_NUMBER, rate_limit), 0, 1000000, NULL, "0"},
+	{SWITCH(KIND_NUMBER, rate_window_ms), 1, 86400000, NULL, "1000"},
+	{SWITCH(KIND_CHOICE, retry_after), 0, 0, retry_after, "seconds"},
+	{SWITCH(KIND_NUMBER, concurrency_limit), 0, 1000000, NULL, "0"},
+	{SWITCH(KIND_NUMBER, clock_skew_s), -MAX_SKEW, MAX_SKEW, NULL, "0"},
+	{SWITCH(KIND_BOOLEAN, date_header), 0, 0, NULL, "true"},
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "render.h"
 #include "schema.h"
 #include "seed.h"
 #include "world.h"
@@ -45,6 +46,14 @@ static const SimField membership_fields[] = {
 	{"service_account_id", SIM_FIELD_ID, true, NULL},
 	{"project_id", SIM_FIELD_ID, true, NULL},
 	{"role", SIM_FIELD_STRING, true, NULL},
+	{"target_type", SIM_FIELD_STRING, false, NULL},
+	{NULL, SIM_FIELD_ANY, false, NULL},
+};
+
+static const SimField project_fields[] = {
+	{"id", SIM_FIELD_ID, true, NULL},
+	{"organization_id", SIM_FIELD_ID, false, NULL},
+	{"domain", SIM_FIELD_STRING, false, NULL},
 	{NULL, SIM_FIELD_ANY, false, NULL},
 };
 
@@ -69,6 +78,8 @@ need_object(const SimCall *call, SimAnswer *answer)
 static void
 start_over(SimWorld *world)
 {
+	sim_clock_set_skew(world->config.clock_skew_s * SIM_CLOCK_SECOND);
+	memset(&world->limit, 0, sizeof(world->limit));
 	sim_state_free(world->state);
 	world->state = sim_seed_state(&world->config);
 	world->seedings++;
@@ -93,6 +104,8 @@ configure(SimCall *call, SimAnswer *answer, const SimConfig *from,
 		return false;
 	}
 	call->world->config = config;
+	sim_clock_set_skew(config.clock_skew_s * SIM_CLOCK_SECOND);
+	memset(&call->world->limit, 0, sizeof(call->world->limit));
 	answer_ok(answer);
 	return true;
 }
@@ -198,20 +211,32 @@ write_account(SimText *text, const SimAccount *account)
 }
 
 static void
+write_grant(SimText *text, const SimAccount *account,
+			const SimMembership *membership, SimGrant grant)
+{
+	if (membership->roles[grant] == NULL)
+		return;
+	sim_text_comma(text);
+	sim_text_printf(text, "{\"service_account_id\":%lld,"
+					"\"project_id\":%lld,\"role\":",
+					(long long) account->id,
+					(long long) membership->project_id);
+	sim_text_quote(text, membership->roles[grant]);
+	if (grant != SIM_GRANT_INDIVIDUAL)
+	{
+		sim_text_puts(text, ",\"target_type\":");
+		sim_text_quote(text, sim_render_grant(grant));
+	}
+	sim_text_puts(text, "}");
+}
+
+static void
 write_memberships(SimText *text, const SimAccount *account)
 {
 	for (size_t i = 0; i < account->memberships.size; i++)
-	{
-		const SimMembership *membership = account->memberships.items[i];
-
-		sim_text_comma(text);
-		sim_text_printf(text, "{\"service_account_id\":%lld,"
-						"\"project_id\":%lld,\"role\":",
-						(long long) account->id,
-						(long long) membership->project_id);
-		sim_text_quote(text, membership->role);
-		sim_text_puts(text, "}");
-	}
+		for (int grant = 0; grant < SIM_GRANTS; grant++)
+			write_grant(text, account, account->memberships.items[i],
+						(SimGrant) grant);
 }
 
 static void
@@ -242,6 +267,11 @@ write_projects(SimText *text, const SimState *state)
 						"\"name\":", (long long) project->id,
 						(long long) project->organization->id);
 		sim_text_quote(text, project->name);
+		if (project->domain != NULL)
+		{
+			sim_text_puts(text, ",\"domain\":");
+			sim_text_quote(text, project->domain);
+		}
 		sim_text_puts(text, "}");
 	}
 	sim_text_puts(text, "]");
@@ -331,6 +361,21 @@ seed_account(SimCall *call, SimAnswer *answer, const json_t *record)
 	return false;
 }
 
+/* The kind of grant that the text names, an individual one for NULL. */
+static bool
+read_grant(SimAnswer *answer, const char *name, SimGrant *grant)
+{
+	for (int i = 0; i < SIM_GRANTS; i++)
+	{
+		*grant = (SimGrant) i;
+		if (name == NULL || strcmp(name, sim_render_grant(*grant)) == 0)
+			return true;
+	}
+	sim_answer_error(answer, 400, "\"target_type\" is individual, team or"
+					 " organization");
+	return false;
+}
+
 static bool
 seed_membership(SimCall *call, SimAnswer *answer, const json_t *record)
 {
@@ -339,15 +384,45 @@ seed_membership(SimCall *call, SimAnswer *answer, const json_t *record)
 	int64_t		project_id = number_field(record, "project_id");
 	SimAccount *account = sim_state_find_account(state, account_id);
 	SimProject *project = sim_index_find(&state->projects, project_id);
+	SimGrant	grant;
 
+	if (!read_grant(answer, string_field(record, "target_type"), &grant))
+		return false;
 	if (account == NULL || project == NULL ||
 		account->organization != project->organization)
 	{
 		sim_answer_error(answer, 400, "there is no such account or project");
 		return false;
 	}
-	sim_state_set_member(state, account, project,
-						 string_field(record, "role"));
+	sim_state_set_grant(state, account, project, grant,
+						string_field(record, "role"));
+	return true;
+}
+
+/* A new project, or another region for one that is there. */
+static bool
+seed_project(SimCall *call, SimAnswer *answer, const json_t *record)
+{
+	SimState   *state = call->world->state;
+	SimOrganization *organization = state->organizations.items[0];
+	int64_t		id = number_field(record, "id");
+	int64_t		organization_id = number_field(record, "organization_id");
+	SimProject *project = sim_index_find(&state->projects, id);
+
+	if (organization_id != 0)
+		organization = sim_index_find(&state->organizations, organization_id);
+	if (organization == NULL ||
+		(project != NULL && organization_id != 0 &&
+		 project->organization != organization))
+	{
+		sim_answer_error(answer, 400,
+						 "project %lld is not of organization %lld",
+						 (long long) id, (long long) organization_id);
+		return false;
+	}
+	if (project == NULL)
+		project = sim_state_add_project(state, organization, id);
+	sim_state_move_project(project, string_field(record, "domain"));
 	return true;
 }
 
@@ -395,6 +470,13 @@ seed_memberships(SimCall *call, SimAnswer *answer, const char *rest)
 }
 
 static void
+seed_projects(SimCall *call, SimAnswer *answer, const char *rest)
+{
+	(void) rest;
+	seed_each(call, answer, project_fields, seed_project);
+}
+
+static void
 remove_account(SimCall *call, SimAnswer *answer, const char *rest)
 {
 	SimState   *state = call->world->state;
@@ -410,7 +492,7 @@ remove_account(SimCall *call, SimAnswer *answer, const char *rest)
 	answer_ok(answer);
 }
 
-/* The rest of the path is ACCOUNT/PROJECT. */
+/* The rest of the path is ACCOUNT/PROJECT or ACCOUNT/PROJECT/TARGET_TYPE. */
 static void
 remove_membership(SimCall *call, SimAnswer *answer, const char *rest)
 {
@@ -419,15 +501,18 @@ remove_membership(SimCall *call, SimAnswer *answer, const char *rest)
 	SimAccount *account =
 		sim_state_find_account(state, strtoll(rest, &end, 10));
 	SimProject *project = *end != '/' ? NULL :
-		sim_index_find(&state->projects, strtoll(end + 1, NULL, 10));
+		sim_index_find(&state->projects, strtoll(end + 1, &end, 10));
+	SimGrant	grant;
 
+	if (!read_grant(answer, *end == '/' ? end + 1 : NULL, &grant))
+		return;
 	if (account == NULL || project == NULL ||
-		sim_state_find_member(account, project) == NULL)
+		sim_state_find_role(account, project, grant) == NULL)
 	{
 		sim_answer_error(answer, 404, "no such membership");
 		return;
 	}
-	sim_state_remove_member(account, project);
+	sim_state_remove_grant(account, project, grant);
 	answer_ok(answer);
 }
 
@@ -445,6 +530,7 @@ static const Command commands[] = {
 	{"DELETE", "accounts/*", remove_account},
 	{"POST", "memberships", seed_memberships},
 	{"DELETE", "memberships/*", remove_membership},
+	{"POST", "projects", seed_projects},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+#include "clock.h"
+#include "world.h"
+
 #define BLOCK_SIZE 16384
 
 /*
@@ -183,6 +186,19 @@ add_headers(struct MHD_Response *response, json_t *headers)
 	}
 }
 
+/* The server's own date, unless the answer has one or there is to be none. */
+static void
+add_date(struct MHD_Response *response, const SimRequest *request)
+{
+	char		date[SIM_CLOCK_TEXT];
+
+	if (!request->call.world->config.date_header ||
+		json_object_get(request->answer.headers, "Date") != NULL)
+		return;
+	sim_clock_format_http(sim_clock_wall(), date);
+	MHD_add_response_header(response, "Date", date);
+}
+
 static enum MHD_Result
 send_answer(SimRequest *request, bool whole)
 {
@@ -191,6 +207,7 @@ send_answer(SimRequest *request, bool whole)
 
 	response = whole ? respond_whole(request) : respond_piecemeal(request);
 	add_headers(response, request->answer.headers);
+	add_date(response, request);
 	request->state = SIM_REQUEST_ANSWERED;
 	if (request->entry != NULL)
 		request->entry->status = request->answer.status;

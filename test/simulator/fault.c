@@ -23,12 +23,14 @@ static const SimField fields[] = {
 	{"path", SIM_FIELD_STRING, false, NULL},
 	{"nth", SIM_FIELD_ID, false, NULL},
 	{"count", SIM_FIELD_COUNT, false, NULL},
+	{"every", SIM_FIELD_ID, false, NULL},
 	{"delay_ms", SIM_FIELD_COUNT, false, NULL},
 	{"status", SIM_FIELD_ID, false, NULL},
 	{"headers", SIM_FIELD_STRINGS, false, NULL},
 	{"body", SIM_FIELD_ANY, false, NULL},
 	{"raw", SIM_FIELD_STRING, false, NULL},
 	{"content_type", SIM_FIELD_STRING, false, NULL},
+	{"gateway", SIM_FIELD_BOOLEAN, false, NULL},
 	{"after", SIM_FIELD_BOOLEAN, false, NULL},
 	{"reset", SIM_FIELD_STRING, false, NULL},
 	{"close", SIM_FIELD_STRING, false, NULL},
@@ -149,6 +151,7 @@ read_answer(SimFault *fault, json_t *described, char *error)
 	if (status < 200 || status > 599)
 		return refuse(error, "\"status\" is from 200 to 599");
 	fault->has_answer = json_object_get(described, "status") != NULL ||
+		json_is_true(json_object_get(described, "gateway")) ||
 		json_object_get(described, "body") != NULL ||
 		json_object_get(described, "raw") != NULL;
 	if (!read_body(&text, described, error))
@@ -157,7 +160,12 @@ read_answer(SimFault *fault, json_t *described, char *error)
 		return false;
 	}
 	fault->answer.status = (unsigned) status;
-	if (text.size > 0)
+	if (json_is_true(json_object_get(described, "gateway")))
+	{
+		sim_text_free(&text);
+		sim_answer_html(&fault->answer, (unsigned) status);
+	}
+	else if (text.size > 0)
 		sim_answer_json(&fault->answer, (unsigned) status, &text);
 	if (type != NULL)
 		sim_answer_header(&fault->answer, "Content-Type", type);
@@ -176,6 +184,7 @@ read_match(SimFault *fault, const json_t *described, char *error)
 	fault->method = sim_memory_copy(string_field(described, "method"));
 	fault->nth = number_field(described, "nth", 1);
 	fault->count = number_field(described, "count", 1);
+	fault->every = number_field(described, "every", 1);
 	fault->delay_ms = number_field(described, "delay_ms", 0);
 	fault->after = json_is_true(json_object_get(described, "after"));
 	if (path == NULL)
@@ -236,6 +245,14 @@ is_for(const SimFault *fault, const char *method, const char *path)
 		regexec(&fault->pattern, path, 0, NULL, 0) == 0;
 }
 
+/* Counts one more request that the fault is for. */
+static bool
+is_due(SimFault *fault)
+{
+	return ++fault->seen >= fault->nth &&
+		(fault->seen - fault->nth) % fault->every == 0;
+}
+
 static void
 drop_at(SimFaultList *list, size_t at)
 {
@@ -252,7 +269,7 @@ sim_fault_match(SimFaultList *list, const char *method, const char *path)
 	{
 		SimFault   *fault = list->items[i];
 
-		if (!is_for(fault, method, path) || ++fault->seen < fault->nth)
+		if (!is_for(fault, method, path) || !is_due(fault))
 			continue;
 		fault->holders++;
 		if (++fault->used == fault->count)

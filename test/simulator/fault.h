@@ -38,6 +38,7 @@ typedef struct SimFault
 	char	   *path;			/* the pattern as given; NULL = any */
 	regex_t		pattern;		/* compiled from it */
 	int64_t		nth;			/* first matching request that it acts on */
+	int64_t		every;			/* of those, each so-many-th only */
 	int64_t		count;			/* number of requests; 0 = for ever */
 	int64_t		seen;			/* matching requests so far */
 	int64_t		used;			/* requests acted on so far */

@@ -92,25 +92,88 @@ put_account(SimText *text, const SimAccount *account, int64_t document,
 
 void
 sim_render_account(SimText *text, const SimAccount *account,
-				   int64_t document, bool with_secret)
+				   const SimConfig *config, bool with_secret)
 {
 	sim_text_comma(text);
 	sim_text_puts(text, "{");
-	put_account(text, account, document,
+	put_account(text, account, config->document,
 				with_secret ? account->secret : NULL);
-	if (document == SIM_DOCUMENT_ALL)
+	if (config->document == SIM_DOCUMENT_ALL)
 		put_extras(text, account);
+	if (config->account_status)
+		put_string(text, "status", "active");
+	sim_text_puts(text, "}");
+}
+
+static void
+put_nulls(SimText *text, const SimConfig *config)
+{
+	static const char *const described[] = {
+		"last_used", "expires", "creator", "created", "user", "role", NULL,
+	};
+	static const char *const nested[] = {"organizationId", "createdAt", NULL};
+	const char *const *names = described;
+
+	if (config->document == SIM_DOCUMENT_NESTED)
+		names = nested;
+	for (; *names != NULL; names++)
+	{
+		put_name(text, *names);
+		sim_text_puts(text, "null");
+	}
+}
+
+void
+sim_render_created(SimText *text, const SimAccount *account,
+				   const SimConfig *config)
+{
+	bool		is_nested = config->document == SIM_DOCUMENT_NESTED;
+
+	if (config->created == SIM_CREATED_WHOLE)
+	{
+		sim_render_account(text, account, config, true);
+		return;
+	}
+	sim_text_puts(text, "{");
+	put_number(text, "id", account->id);
+	put_string(text, "username", account->username);
+	if (is_nested || config->document == SIM_DOCUMENT_ALL)
+		put_string(text, "name", account->name);
+	put_string(text, is_nested ? "secret" : "token", account->secret);
+	if (config->created == SIM_CREATED_NULLS)
+		put_nulls(text, config);
 	sim_text_puts(text, "}");
 }
 
 void
-sim_render_project(SimText *text, const SimMembership *membership)
+sim_render_listed(SimText *text, const SimRow *row, const SimConfig *config)
 {
+	sim_render_account(text, row->account, config, false);
+}
+
+const char *
+sim_render_grant(SimGrant grant)
+{
+	static const char *const names[] = {"individual", "team", "organization"};
+
+	return names[grant];
+}
+
+/* The nested document has no types: they are told where one is needed. */
+void
+sim_render_project(SimText *text, const SimRow *row, const SimConfig *config)
+{
+	const SimMembership *membership = row->membership;
+
 	sim_text_comma(text);
 	sim_text_puts(text, "{");
 	put_number(text, "projectId", membership->project_id);
 	put_string(text, "projectName", membership->project->name);
-	put_string(text, "role", membership->role);
+	put_string(text, "role", membership->roles[row->grant]);
+	if (config->document == SIM_DOCUMENT_ALL &&
+		(membership->roles[SIM_GRANT_TEAM] != NULL ||
+		 membership->roles[SIM_GRANT_ORGANIZATION] != NULL))
+		put_string(text, "target_type", sim_render_grant(row->grant));
 	sim_text_puts(text, "}");
 }
 
@@ -128,22 +191,24 @@ role_order(const char *role)
 }
 
 void
-sim_render_member(SimText *text, const SimAccount *account,
-				  const SimMembership *membership, int64_t document)
+sim_render_member(SimText *text, const SimRow *row, const SimConfig *config)
 {
+	const SimAccount *account = row->account;
+	const SimMembership *membership = row->membership;
+	const char *role = membership->roles[row->grant];
 	bool		sensitive = (account->id + membership->project_id) % 2 == 0;
 
 	sim_text_comma(text);
 	sim_text_puts(text, "{");
-	put_account(text, account, document, NULL);
+	put_account(text, account, config->document, NULL);
 	put_name(text, "hasSensitiveAccess");
 	sim_text_puts(text, sensitive ? "true" : "false");
-	put_string(text, "role", membership->role);
-	put_number(text, "role_order", role_order(membership->role));
-	put_string(text, "target_type", "individual");
+	put_string(text, "role", role);
+	put_number(text, "role_order", role_order(role));
+	put_string(text, "target_type", sim_render_grant(row->grant));
 	sim_text_printf(text, ",\"email\":\"account-%lld@example.com\"",
 					(long long) account->id);
-	if (document == SIM_DOCUMENT_ALL)
+	if (config->document == SIM_DOCUMENT_ALL)
 	{
 		put_string(text, "name", account->name);
 		put_string(text, "projectName", membership->project->name);

@@ -10,11 +10,13 @@
  */
 #include "route.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "account.h"
 #include "membership.h"
+#include "project.h"
 #include "world.h"
 
 #define DOCS SIM_DOCUMENT_DOCS
@@ -83,29 +85,32 @@ static const SimField add_one[] = {
 
 #define ACCOUNTS "/organizations/{org}/service-accounts"
 
+#define EVERY (DOCS | NESTED | BULK | ALL)
+#define FEATURE(name) offsetof(SimConfig, name)
+
 /* A literal path stands before a pattern that it would match, too. */
 static const SimRoute routes[] = {
-	{"GET", ACCOUNTS, DOCS | NESTED | BULK | ALL, NULL, sim_account_list},
-	{"POST", ACCOUNTS, DOCS | BULK, create_described, sim_account_create},
-	{"POST", ACCOUNTS, NESTED, create_named, sim_account_create},
-	{"POST", ACCOUNTS, ALL, create_union, sim_account_create},
+	{"GET", ACCOUNTS, EVERY, NULL, sim_account_list, 0},
+	{"POST", ACCOUNTS, DOCS | BULK, create_described, sim_account_create, 0},
+	{"POST", ACCOUNTS, NESTED, create_named, sim_account_create, 0},
+	{"POST", ACCOUNTS, ALL, create_union, sim_account_create, 0},
 	{"POST", ACCOUNTS "/add-to-project", DOCS | BULK | ALL, add_many,
-	sim_membership_add_many},
+	sim_membership_add_many, FEATURE(bulk_calls)},
 	{"POST", ACCOUNTS "/remove-from-project", DOCS | BULK | ALL, remove_many,
-	sim_membership_remove_many},
-	{"GET", ACCOUNTS "/{id}", DOCS | NESTED | BULK | ALL, NULL,
-	sim_account_get},
-	{"DELETE", ACCOUNTS "/{id}", DOCS | NESTED | BULK | ALL, NULL,
-	sim_account_delete},
+	sim_membership_remove_many, FEATURE(bulk_calls)},
+	{"GET", ACCOUNTS "/{id}", EVERY, NULL, sim_account_get, 0},
+	{"DELETE", ACCOUNTS "/{id}", EVERY, NULL, sim_account_delete, 0},
 	{"GET", ACCOUNTS "/{id}/projects", NESTED | ALL, NULL,
-	sim_membership_list_of_account},
+	sim_membership_list_of_account, FEATURE(list_by_account)},
 	{"POST", ACCOUNTS "/{id}/projects", NESTED | ALL, add_one,
-	sim_membership_add_one},
+	sim_membership_add_one, FEATURE(single_calls)},
 	{"DELETE", ACCOUNTS "/{id}/projects/{project}", NESTED | ALL, NULL,
-	sim_membership_remove_one},
+	sim_membership_remove_one, FEATURE(single_calls)},
 	{"GET", "/projects/{project}/service-accounts", BULK | ALL, NULL,
-	sim_membership_list_of_project},
-	{"GET", "/me", BULK | ALL, NULL, sim_account_me},
+	sim_membership_list_of_project, FEATURE(list_by_project)},
+	{"GET", "/organizations/{org}/projects/", EVERY, NULL, sim_project_list,
+	FEATURE(projects_route)},
+	{"GET", "/me", BULK | ALL, NULL, sim_account_me, FEATURE(me_route)},
 };
 
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
@@ -165,22 +170,35 @@ match_path(const char *pattern, const char *path, SimCall *call)
 	return *pattern == '\0' && *path == '\0';
 }
 
-/* The path of the first route of these documents that the path matches. */
+/* Is the route there?  Without a configuration, each of `all` is. */
+static bool
+is_served(const SimRoute *route, const SimConfig *config)
+{
+	if (config == NULL)
+		return (route->documents & ALL) != 0;
+	if ((route->documents & (unsigned) config->document) == 0)
+		return false;
+	return route->feature == 0 ||
+		*(const int64_t *) (const void *)
+		((const char *) config + route->feature) != 0;
+}
+
+/* The path of the first route that is there and that the path matches. */
 static const char *
-find_path(const char *path, unsigned documents)
+find_path(const char *path, const SimConfig *config)
 {
 	for (size_t i = 0; i < ROUTES; i++)
-		if ((routes[i].documents & documents) != 0 &&
+		if (is_served(&routes[i], config) &&
 			match_path(routes[i].path, path, NULL))
 			return routes[i].path;
 	return NULL;
 }
 
 static const SimRoute *
-find_method(const char *path, unsigned documents, const char *method)
+find_method(const char *path, const SimConfig *config, const char *method)
 {
 	for (size_t i = 0; path != NULL && i < ROUTES; i++)
-		if ((routes[i].documents & documents) != 0 &&
+		if (is_served(&routes[i], config) &&
 			strcmp(routes[i].path, path) == 0 &&
 			strcmp(routes[i].method, method) == 0)
 			return &routes[i];
@@ -188,12 +206,12 @@ find_method(const char *path, unsigned documents, const char *method)
 }
 
 static void
-list_methods(const char *path, unsigned documents, char *allow)
+list_methods(const char *path, const SimConfig *config, char *allow)
 {
 	allow[0] = '\0';
 	for (size_t i = 0; path != NULL && i < ROUTES; i++)
 	{
-		if ((routes[i].documents & documents) == 0 ||
+		if (!is_served(&routes[i], config) ||
 			strcmp(routes[i].path, path) != 0)
 			continue;
 		if (allow[0] != '\0')
@@ -205,24 +223,23 @@ list_methods(const char *path, unsigned documents, char *allow)
 		strcpy(allow, "OPTIONS");
 }
 
-/* Is the call one that only some other document has? */
+/* Is the call one that only another document or switch has? */
 static bool
 is_elsewhere(const SimCall *call)
 {
-	const char *path = find_path(call->path, ALL);
+	const char *path = find_path(call->path, NULL);
 
-	return find_method(path, ALL, call->method) != NULL;
+	return find_method(path, NULL, call->method) != NULL;
 }
 
 unsigned
 sim_route_find(SimCall *call, char *allow)
 {
 	const SimConfig *config = &call->world->config;
-	unsigned	document = (unsigned) config->document;
-	const char *path = find_path(call->path, document);
+	const char *path = find_path(call->path, config);
 
-	list_methods(path, document, allow);
-	call->route = find_method(path, document, call->method);
+	list_methods(path, config, allow);
+	call->route = find_method(path, config, call->method);
 	if (call->route != NULL)
 	{
 		match_path(path, call->path, call);
@@ -234,7 +251,7 @@ sim_route_find(SimCall *call, char *allow)
 }
 
 const char *
-sim_route_label(const char *path)
+sim_route_label(const char *path, const SimConfig *config)
 {
-	return find_path(path, ALL);
+	return find_path(path, config);
 }

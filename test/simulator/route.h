@@ -21,6 +21,7 @@ typedef struct SimRoute
 	unsigned	documents;		/* SimDocument bits */
 	const SimField *fields;		/* of the body; NULL = no body is allowed */
 	SimHandler	handler;
+	size_t		feature;		/* its switch in SimConfig; 0 = it has none */
 } SimRoute;
 
 /*
@@ -31,7 +32,10 @@ typedef struct SimRoute
 #define SIM_ROUTE_ALLOW 64
 extern unsigned sim_route_find(SimCall *call, char *allow);
 
-/* The path of the route that a path belongs to in any document, or NULL. */
-extern const char *sim_route_label(const char *path);
+/*
+ * The path of the route that a path belongs to, or NULL: of the routes that
+ * are served, or of all that there may be if `config` is NULL.
+ */
+extern const char *sim_route_label(const char *path, const SimConfig *config);
 
 #endif							/* SIM_ROUTE_H */

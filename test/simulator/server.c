@@ -150,7 +150,7 @@ read_headers(SimRequest *request, const char *method)
 	if (request->is_control)
 		return;
 	if (call->below_base)
-		label = sim_route_label(call->path);
+		label = sim_route_label(call->path, NULL);
 	request->entry = sim_journal_begin(&world->journal, call, label,
 									   mark_of(request));
 }
@@ -347,7 +347,8 @@ sim_server_start(SimWorld *served, uint16_t port)
 	address.sin_port = htons(port);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	daemon_handle =
-		MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, port,
+		MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+						 MHD_USE_SUPPRESS_DATE_NO_CLOCK, port,
 						 NULL, NULL, handle_request, NULL,
 						 MHD_OPTION_SOCK_ADDR, &address,
 						 MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,

@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "loop.h"
 #include "seed.h"
 #include "server.h"
@@ -210,6 +211,7 @@ main(int argc, char **argv)
 	sim_config_default(&world.defaults);
 	read_options(argc, argv, &world.defaults, &options);
 	world.config = world.defaults;
+	sim_clock_set_skew(world.config.clock_skew_s * SIM_CLOCK_SECOND);
 	world.state = sim_seed_state(&world.config);
 	sim_journal_start(&world.journal);
 	serve(&world, &options);

@@ -51,6 +51,7 @@ free_organization(void *item)
 	SimOrganization *organization = item;
 
 	sim_index_free(&organization->accounts, free_account);
+	sim_index_free(&organization->deleted, free_account);
 	sim_payload_release(organization->list);
 	free(organization);
 }
@@ -62,6 +63,7 @@ free_project(void *item)
 
 	sim_index_free(&project->members, NULL);
 	free(project->name);
+	free(project->domain);
 	free(project);
 }
 
@@ -102,6 +104,13 @@ sim_state_add_project(SimState *state, SimOrganization *organization,
 	return project;
 }
 
+void
+sim_state_move_project(SimProject *project, const char *domain)
+{
+	free(project->domain);
+	project->domain = domain == NULL ? NULL : sim_memory_copy(domain);
+}
+
 /* Roles are few and shared by many records: each is kept once. */
 static const char *
 keep_role(SimState *state, const char *role)
@@ -128,12 +137,26 @@ random_secret(void)
 	return secret;
 }
 
+/* An id that is seeded anew is no longer that of an account that was. */
+static void
+forget_deleted(SimOrganization *organization, int64_t id)
+{
+	SimAccount *account = sim_index_find(&organization->deleted, id);
+
+	if (account == NULL)
+		return;
+	sim_index_remove(&organization->deleted, id);
+	free_account(account);
+}
+
 SimAccount *
 sim_state_add_account(SimState *state, SimOrganization *organization,
 					  const SimAccountDraft *draft)
 {
 	SimAccount *account = sim_memory_new(sizeof(*account));
 
+	if (organization != NULL)
+		forget_deleted(organization, draft->id);
 	account->id = draft->id != 0 ? draft->id : state->next_id;
 	account->organization = organization;
 	account->username = sim_memory_copy(draft->username);
@@ -147,6 +170,8 @@ sim_state_add_account(SimState *state, SimOrganization *organization,
 	account->creator = draft->creator;
 	account->user = draft->user != 0 ?
 		draft->user : USER_ID_BASE + account->id;
+	account->born = draft->born;
+	account->born_request = draft->born_request;
 	if (organization == NULL)
 		state->outsider = account;
 	else
@@ -166,8 +191,9 @@ sim_state_remove_account(SimState *state, SimAccount *account)
 
 		sim_index_remove(&membership->project->members, account->id);
 	}
+	sim_index_free(&account->memberships, free);
 	sim_index_remove(&account->organization->accounts, account->id);
-	free_account(account);
+	sim_index_add(&account->organization->deleted, account);
 	sim_state_touch(state);
 }
 
@@ -235,9 +261,25 @@ sim_state_find_member(const SimAccount *account, const SimProject *project)
 	return sim_index_find(&account->memberships, project->id);
 }
 
+const char *
+sim_state_find_role(const SimAccount *account, const SimProject *project,
+					SimGrant grant)
+{
+	const SimMembership *membership = sim_state_find_member(account, project);
+
+	return membership == NULL ? NULL : membership->roles[grant];
+}
+
 void
 sim_state_set_member(SimState *state, SimAccount *account,
 					 SimProject *project, const char *role)
+{
+	sim_state_set_grant(state, account, project, SIM_GRANT_INDIVIDUAL, role);
+}
+
+void
+sim_state_set_grant(SimState *state, SimAccount *account,
+					SimProject *project, SimGrant grant, const char *role)
 {
 	SimMembership *membership = sim_state_find_member(account, project);
 
@@ -249,16 +291,21 @@ sim_state_set_member(SimState *state, SimAccount *account,
 		sim_index_add(&account->memberships, membership);
 		sim_index_add(&project->members, account);
 	}
-	membership->role = keep_role(state, role);
+	membership->roles[grant] = keep_role(state, role);
 }
 
 void
-sim_state_remove_member(SimAccount *account, SimProject *project)
+sim_state_remove_grant(SimAccount *account, SimProject *project,
+					   SimGrant grant)
 {
 	SimMembership *membership = sim_state_find_member(account, project);
 
 	if (membership == NULL)
 		return;
+	membership->roles[grant] = NULL;
+	for (size_t i = 0; i < SIM_GRANTS; i++)
+		if (membership->roles[i] != NULL)
+			return;
 	sim_index_remove(&account->memberships, project->id);
 	sim_index_remove(&project->members, account->id);
 	free(membership);

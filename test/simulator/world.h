@@ -11,6 +11,7 @@
 #include "config.h"
 #include "fault.h"
 #include "journal.h"
+#include "limit.h"
 #include "state.h"
 
 typedef struct SimWorld
@@ -21,6 +22,8 @@ typedef struct SimWorld
 	SimFaultList faults;
 	SimJournal	journal;
 	unsigned	seedings;		/* how often there was a new seed */
+	int64_t		calls;			/* of the API that were processed */
+	SimLimit	limit;
 } SimWorld;
 
 #endif							/* SIM_WORLD_H */
