@@ -64,6 +64,7 @@ OBJS = \
 	src/remote/session.o \
 	src/transaction/changeset.o \
 	src/transaction/creation.o \
+	src/transaction/creation_row.o \
 	src/transaction/flush.o \
 	src/transaction/flush_culprit.o \
 	src/transaction/flush_plan.o \

@@ -18,6 +18,7 @@
 #include "remote/session.h"
 #include "transaction/changeset.h"
 #include "transaction/creation.h"
+#include "transaction/creation_row.h"
 
 static bool is_of_organization(const MpModify *modify, TupleTableSlot *slot);
 static void read_account(const MpModify *modify, TupleTableSlot *slot,
@@ -73,6 +74,7 @@ mp_modify_insert_account(MpModify *modify,
 	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)
 		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
 							  modify->settings->organization_id);
+	mp_creation_row_add((uint16) modify->target, modify->cid, record);
 	fill_account(modify, record, slot);
 	mp_creation_forget_answer(&modify->tally);
 	if (!modify->reads_secret)

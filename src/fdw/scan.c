@@ -30,6 +30,7 @@ static bool fill_membership(MpScan *scan, const MpRecord *record,
 							TupleTableSlot *slot);
 static void note_own_account(MpScan *scan, const MpRecord *record);
 static bool fill_added(MpScan *scan, TupleTableSlot *slot);
+static bool fill_created(MpScan *scan, TupleTableSlot *slot);
 
 void
 mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
@@ -224,9 +225,11 @@ next_new_row(ForeignScanState *node)
 			return state;
 		scan->base_done = true;
 	}
-	if (scan->overlay != NULL && !scan->lookup.nothing &&
-		scan->lookup.relation == MP_RELATION_MEMBERSHIPS &&
-		fill_added(scan, node->ss.ss_ScanTupleSlot))
+	if (scan->overlay == NULL || scan->lookup.nothing)
+		return MP_FETCH_DONE;
+	if (scan->lookup.relation == MP_RELATION_MEMBERSHIPS ?
+		fill_added(scan, node->ss.ss_ScanTupleSlot) :
+		fill_created(scan, node->ss.ss_ScanTupleSlot))
 		return MP_FETCH_ROW;
 	return MP_FETCH_DONE;
 }
@@ -327,5 +330,18 @@ fill_added(MpScan *scan, TupleTableSlot *slot)
 	mp_record_set_text(&record, MP_FIELD_ROLE, added.role,
 					   strlen(added.role));
 	mp_relation_fill(scan->table, scan->wanted, &record, slot);
+	return true;
+}
+
+/* An account that this transaction has created and the API does not show. */
+static bool
+fill_created(MpScan *scan, TupleTableSlot *slot)
+{
+	const MpRecord *record = mp_overlay_next_created(scan->overlay,
+													 &scan->lookup);
+
+	if (record == NULL)
+		return false;
+	mp_relation_fill(scan->table, scan->wanted, record, slot);
 	return true;
 }

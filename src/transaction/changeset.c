@@ -24,6 +24,7 @@
 #include "remote/session.h"
 #include "transaction/changeset_state.h"
 #include "transaction/creation.h"
+#include "transaction/creation_row.h"
 #include "transaction/flush.h"
 
 #define FIRST_SIZE 64			/* changes */
@@ -230,12 +231,14 @@ end_transaction(XactEvent event, void *arg pg_attribute_unused())
 			mp_flush_abort();
 			mp_creation_undo(0);
 			mp_creation_end();
+			mp_creation_row_end();
 			forget_queue();
 			break;
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
 			mp_flush_end();
 			mp_creation_end();
+			mp_creation_row_end();
 			forget_queue();
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:
@@ -257,10 +260,12 @@ end_subtransaction(SubXactEvent event,
 	{
 		release_queue(level);
 		mp_creation_release(level);
+		mp_creation_row_release(level);
 	}
 	else if (event == SUBXACT_EVENT_ABORT_SUB)
 	{
 		cut_queue(level);
+		mp_creation_row_drop(level);
 		mp_creation_undo(level);
 	}
 }

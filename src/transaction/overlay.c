@@ -13,7 +13,17 @@
 #include "nodes/bitmapset.h"
 
 #include "transaction/changeset_state.h"
+#include "catalog/option.h"
 #include "transaction/creation.h"
+#include "transaction/creation_row.h"
+
+/* An account that an earlier command of the transaction has created. */
+typedef struct Created
+{
+	int64		id;
+	int			row;			/* index of mp_creation_row_get() */
+	bool		seen;			/* the API has shown it */
+} Created;
 
 struct MpOverlay
 {
@@ -24,8 +34,14 @@ struct MpOverlay
 	Bitmapset  *seen;			/* indexes of changes that a row of the API
 								 * has shown */
 	int			next;			/* of the queue, for added rows */
+	Created    *created;		/* ascending by id */
+	int			created_count;
+	int			next_created;
 };
 
+static void find_created(MpOverlay *overlay);
+static int	compare_created(const void *a, const void *b);
+static void note_seen(MpOverlay *overlay, int64 account);
 static const MpChange *visible_change(const MpOverlay *overlay, int64 account,
 									  int64 project, int *index);
 static bool is_deleted(const MpOverlay *overlay, int64 account);
@@ -44,12 +60,14 @@ mp_overlay_begin(const MpSettings *settings, CommandId curcid)
 	overlay->place = place;
 	overlay->curcid = curcid;
 	overlay->context = CurrentMemoryContext;
+	find_created(overlay);
 	return overlay;
 }
 
 MpSight
 mp_overlay_account(MpOverlay *overlay, int64 account)
 {
+	note_seen(overlay, account);
 	if (is_deleted(overlay, account) ||
 		mp_creation_is_later(overlay->settings, account, overlay->curcid))
 		return MP_SIGHT_HIDDEN;
@@ -77,6 +95,21 @@ mp_overlay_membership(MpOverlay *overlay, int64 account, int64 project,
 	return MP_SIGHT_ROLE;
 }
 
+const MpRecord *
+mp_overlay_next_created(MpOverlay *overlay, const MpLookup *lookup)
+{
+	Assert(lookup->relation == MP_RELATION_ACCOUNTS);
+	while (overlay->next_created < overlay->created_count)
+	{
+		const Created *created = &overlay->created[overlay->next_created++];
+
+		if (!created->seen && has_id(&lookup->accounts, created->id) &&
+			!is_deleted(overlay, created->id))
+			return &mp_creation_row_get(created->row)->record;
+	}
+	return NULL;
+}
+
 bool
 mp_overlay_next_added(MpOverlay *overlay, const MpLookup *lookup,
 					  MpAdded *added)
@@ -102,6 +135,53 @@ mp_overlay_next_added(MpOverlay *overlay, const MpLookup *lookup,
 		return true;
 	}
 	return false;
+}
+
+/* Those of the place, by commands before the scan's. */
+static void
+find_created(MpOverlay *overlay)
+{
+	int			count = mp_creation_row_count();
+
+	overlay->created = palloc_extended(sizeof(Created) * (Size) Max(count, 1),
+									   MCXT_ALLOC_HUGE);
+	for (int i = 0; i < count; i++)
+	{
+		const MpCreationRow *row = mp_creation_row_get(i);
+		Created    *created = &overlay->created[overlay->created_count];
+
+		if (row->cid >= overlay->curcid ||
+			!mp_option_same_place(mp_changeset_target(row->target),
+								  overlay->settings))
+			continue;
+		created->id = row->record.values[MP_FIELD_ID].as.integer;
+		created->row = i;
+		created->seen = false;
+		overlay->created_count++;
+	}
+	qsort(overlay->created, (size_t) overlay->created_count, sizeof(Created),
+		  compare_created);
+}
+
+static int
+compare_created(const void *a, const void *b)
+{
+	int64		one = ((const Created *) a)->id;
+	int64		other = ((const Created *) b)->id;
+
+	return (one > other) - (one < other);
+}
+
+static void
+note_seen(MpOverlay *overlay, int64 account)
+{
+	const Created key = {.id = account};
+	Created    *created = bsearch(&key, overlay->created,
+								  (size_t) overlay->created_count,
+								  sizeof(Created), compare_created);
+
+	if (created != NULL)
+		created->seen = true;
 }
 
 /* The last change of a key that the scan sees; NULL and -1: none. */

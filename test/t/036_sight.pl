@@ -427,5 +427,81 @@ SQL
 		[ '5 1003 mine', '6 1004 mine' ], 'applied');
 };
 
+subtest 'accounts that were created and that the API does not show yet' => sub {
+	$test->start_over(%seed);
+	my $list = $simulator->api('GET', '/organizations/123/service-accounts');
+	my $all = 'SELECT string_agg(id::text, \' \' ORDER BY id) FROM api.accounts';
+
+	# what was there before is all that the API shows
+	$simulator->fault(
+		method => 'GET',
+		path => '/service-accounts$',
+		body => $list->{content},
+		content_type => 'application/json',
+		count => 0);
+	$simulator->fault(
+		method => 'GET',
+		path => '/service-accounts/[789]$',
+		status => 404,
+		count => 0);
+	$test->rows(<<'SQL');
+CREATE FOREIGN TABLE api.whole (id bigint, username text, name text, role text, expires timestamptz,
+	created timestamptz, creator bigint, organization_id bigint, projects jsonb, secret text, attrs jsonb)
+	SERVER mixpanel OPTIONS (object 'service_accounts');
+CREATE FUNCTION created_now() RETURNS text LANGUAGE sql VOLATILE AS
+	$$SELECT string_agg(id::text, ' ' ORDER BY id) FROM api.accounts WHERE id > 6$$;
+SQL
+	$test->rows('BEGIN');
+	my $returned = $test->rows(<<'SQL');
+INSERT INTO api.whole (username, role, expires) VALUES ('late', 'analyst', '2030-01-01 00:00Z')
+	RETURNING secret, id, username, name, role, expires, created, creator, organization_id
+SQL
+	my ($secret, $rest) = split /\|/, $returned, 2;
+	is($test->rows($all), '1 2 3 4 5 6 7', 'a list has it');
+	is( $test->rows(
+			'SELECT id, username, name, role, expires, created, creator, organization_id FROM api.whole WHERE id = 7'
+		),
+		$rest,
+		'and a lookup, with the same values');
+	is( $test->rows(
+			q{SELECT secret IS NULL, projects IS NULL, attrs ? 'id', attrs ? 'token', attrs ? 'secret',
+			strpos(w::text, '} . $secret . q{') FROM api.whole w WHERE id = 7}),
+		't|t|t|f|f|0',
+		'less the secret');
+	is($test->rows('SELECT id FROM api.accounts WHERE id IN (2, 7, 9) ORDER BY 1'),
+		"2\n7", 'among others');
+	is($test->rows(q{SELECT id FROM api.accounts WHERE username = 'late'}),
+		'7', 'by its name');
+	is($test->rows('SELECT id FROM api.accounts WHERE id = 9'), '',
+		'and no other');
+	is( $test->rows(
+			q{INSERT INTO api.accounts (username) SELECT 'two' FROM api.accounts WHERE id = 7
+			RETURNING id, secret IS NOT NULL, created_now(), (SELECT count(*) FROM api.accounts)}),
+		'8|t|7 8|7',
+		'the command itself does not see it, a function that it calls does');
+	$test->rows('SAVEPOINT a');
+	$test->rows(
+		q{INSERT INTO api.accounts (username) VALUES ('three') RETURNING secret});
+	is($test->rows($all), '1 2 3 4 5 6 7 8 9', 'under a savepoint');
+	$test->rows('ROLLBACK TO a');
+	is($test->rows($all), '1 2 3 4 5 6 7 8', 'that is rolled back');
+	is($test->rows('DELETE FROM api.accounts WHERE id = 8 RETURNING username'),
+		'two', 'one is deleted again');
+	is($test->rows($all), '1 2 3 4 5 6 7', 'and is gone');
+	$test->rows(
+		q{INSERT INTO api.members (account, project, role) VALUES (7, 1001, 'admin')}
+	);
+	$simulator->clear_faults;
+	is($test->rows($all), '1 2 3 4 5 6 7',
+		'once where the API shows it at last');
+	$simulator->clear_log;
+	$test->rows('COMMIT');
+	is( join(' ', map { "$_->{method} " . $_->{path} =~ s!.*/!!r }
+			  grep { $_->{method} ne 'GET' } @{ $simulator->log }),
+		'POST add-to-project DELETE 8',
+		'what COMMIT sends');
+	is($test->rows($all), '1 2 3 4 5 6 7', 'and after it');
+};
+
 $test->stop;
 done_testing();
