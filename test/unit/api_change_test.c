@@ -1,0 +1,244 @@
+/*-------------------------------------------------------------------------
+ *
+ * api_change_test.c
+ *		Answers to what changes something, and what an answer says of itself
+ *		beside its results: errors, further pages.
+ *
+ * A change that was answered with something else than the API's success may
+ * have been made or not: the failure must say in which way the answer is bad,
+ * because what is done next depends on it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "tap.h"
+
+#include <stdlib.h>
+
+#include "canned_answer.h"
+
+#define NEW		"\"id\":5,\"username\":\"ci\",\"token\":\"seen-once\""
+#define ERROR	"\"status\":\"error\",\"error\":\"no good\""
+
+static const MpCallKind changes[] = {
+	MP_CALL_DELETE_ACCOUNT, MP_CALL_ADD_MEMBERSHIPS, MP_CALL_ADD_MEMBERSHIP,
+	MP_CALL_REMOVE_MEMBERSHIPS, MP_CALL_REMOVE_MEMBERSHIP,
+};
+
+#define CHANGES (sizeof(changes) / sizeof(changes[0]))
+
+static const Asking create = {
+	MP_CALL_CREATE_ACCOUNT, MP_RECORD_ACCOUNT, MP_FIELD_SECRET, false,
+};
+
+static const Asking list = {
+	MP_CALL_LIST_ACCOUNTS, MP_RECORD_ACCOUNT, MP_FIELD_USERNAME, true,
+};
+
+/* The answer fails in that way, with these words. */
+static void
+fails(const Asking *asking, const char *body, MpProblemKind kind,
+	  const char *words)
+{
+	Reading		reading = canned_read(asking, body, strlen(body));
+
+	if (!ok(reading.state == MP_CALL_FAILED && reading.kind == kind &&
+			reading.is_steady &&
+			strncmp(reading.detail, words, strlen(words)) == 0,
+			"call %d: refused: %.60s", (int) asking->kind, body))
+		diag("state %d, kind %d, \"%s\"", (int) reading.state,
+			 (int) reading.kind, reading.detail);
+	ok(strstr(reading.detail, "seen-once") == NULL, "... without a secret");
+	canned_release(&reading);
+}
+
+/* The answer is a success, with so many records. */
+static void
+succeeds(const Asking *asking, const char *body, int64_t count)
+{
+	Reading		reading = canned_read(asking, body, strlen(body));
+
+	if (!ok(reading.state == MP_CALL_DONE && reading.count == count &&
+			reading.is_steady,
+			"call %d: success: %.60s", (int) asking->kind, body))
+		diag("state %d, kind %d, \"%s\"", (int) reading.state,
+			 (int) reading.kind, reading.detail);
+	canned_release(&reading);
+}
+
+static Asking
+asking_of(MpCallKind kind)
+{
+	Asking		asking = list;
+
+	asking.kind = kind;
+	asking.broken_off = false;
+	return asking;
+}
+
+static void
+test_changes(void)
+{
+	static const char *const bad[] = {
+		"done", "<html>Sign in</html>", "{\"status\":\"ok\"} x",
+		"{\"status\":\"ok\",}", "{\"status\":NaN}", "{'status':'ok'}",
+		"\xef\xbb\xbf{\"status\":\"ok\"}", "{\"status\":\"ok\"",
+		"{\"a\":\"\xff\"}", "{\"a\":\"\\ud800\"}", "\"\\u0000\"",
+		"{\"status\":\"ok\",\"status\":\"ok\"}", "[}", "{", "1 2",
+	};
+	static const char *const good[] = {
+		"", " \n", "{}", "[]", "null", "true", "7", "1e400", "\"done\"",
+		"{\"status\":\"ok\"}", "{\"results\":null}", "{\"results\":[1]}",
+		"{\"took\":1e400}", "{\"error\":null}", "{\"errors\":[]}",
+	};
+	static const char *const refusing[] = {
+		"{" ERROR "}", "{\"results\":[],\"error\":{\"message\":\"no good\"}}",
+		" \n{\"took\":1e400,\"error\":\"no good\"}",
+	};
+
+	for (size_t i = 0; i < CHANGES; i++)
+	{
+		Asking		asking = asking_of(changes[i]);
+
+		for (size_t j = 0; j < sizeof(bad) / sizeof(bad[0]); j++)
+			fails(&asking, bad[j], MP_PROBLEM_BODY,
+				  "Body: it is not valid JSON: ");
+		for (size_t j = 0; j < sizeof(good) / sizeof(good[0]); j++)
+			succeeds(&asking, good[j], 0);
+		for (size_t j = 0; j < sizeof(refusing) / sizeof(refusing[0]); j++)
+			fails(&asking, refusing[j], MP_PROBLEM_ERROR_BODY,
+				  "Mixpanel says: no good");
+	}
+}
+
+/* Too deep is not what is deep. */
+static void
+test_depth(void)
+{
+	for (size_t i = 0; i < CHANGES; i++)
+	{
+		Asking		asking = asking_of(changes[i]);
+		char		deep[133];
+
+		memset(deep, '[', 64);
+		memset(deep + 64, ']', 64);
+		deep[128] = '\0';
+		succeeds(&asking, deep, 0);
+		memset(deep, '[', 65);
+		memset(deep + 65, ']', 65);
+		deep[130] = '\0';
+		fails(&asking, deep, MP_PROBLEM_BODY, "Body: ");
+	}
+}
+
+static void
+test_created(void)
+{
+	static const char *const good[] = {
+		"{" NEW "}", "[{" NEW "}]", "{\"results\":{" NEW "}}",
+		"{\"results\":[{" NEW "}]}", "{\"took\":1e400,\"results\":{" NEW "}}",
+		"{" NEW ",\"zzz\":1e400}",
+	};
+	static const char *const bad_body[] = {
+		"", "null", "7", "\"x\"", "[]", "{\"results\":null}",
+		"{\"results\":[]}", "{\"results\":\"seen-once\"}",
+		"[{" NEW "},{" NEW "}]", "{" NEW, "{\"results\":{" NEW "}",
+	};
+	static const char *const bad_record[] = {
+		"{}", "[null]", "[\"seen-once\"]", "[[]]", "{\"id\":null," "\"x\":1}",
+		"{\"id\":0}", "{\"id\":-1}", "{\"id\":\"5\"}", "{\"id\":5.0}",
+		"{\"id\":5e0}", "{\"id\":9223372036854775808}", "{\"id\":[]}",
+		"{" NEW ",\"created\":true}", "{" NEW ",\"expires\":5}",
+		"{" NEW ",\"created\":\"2024-02-30T00:00:00Z\"}",
+		"{" NEW ",\"last_used\":\"never\"}", "{" NEW ",\"creator\":\"x\"}",
+		"{\"id\":5,\"username\":7}", "{\"id\":5,\"token\":[\"seen-once\"]}",
+		"{\"id\":5,\"username\":\"\xff\",\"token\":\"seen-once\"}",
+		"{\"id\":5,\"username\":\"\\u0000\"}",
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		succeeds(&create, good[i], 1);
+	for (size_t i = 0; i < sizeof(bad_body) / sizeof(bad_body[0]); i++)
+		fails(&create, bad_body[i], MP_PROBLEM_BODY, "Body: ");
+	for (size_t i = 0; i < sizeof(bad_record) / sizeof(bad_record[0]); i++)
+		fails(&create, bad_record[i], MP_PROBLEM_BODY, "Record 1");
+	fails(&create, "{" ERROR "}", MP_PROBLEM_ERROR_BODY, "Mixpanel says: no");
+}
+
+/* A member in front of the results and one behind them. */
+static void
+list_with(const char *member, bool is_whole)
+{
+	char		body[400];
+
+	for (int behind = 0; behind < 2; behind++)
+	{
+		if (behind)
+			snprintf(body, sizeof(body), "{\"results\":[{\"id\":2}],%s}",
+					 member);
+		else
+			snprintf(body, sizeof(body), "{%s,\"results\":[{\"id\":2}]}",
+					 member);
+		if (is_whole)
+			succeeds(&list, body, 1);
+		else
+			fails(&list, body, MP_PROBLEM_PAGES, "");
+	}
+}
+
+static void
+test_pages(void)
+{
+	static const char *const more[] = {
+		"\"next\":\"/2\"", "\"next_page\":2", "\"nextPage\":\"/2\"",
+		"\"next_url\":\"/2\"", "\"nextUrl\":\"/2\"", "\"next_cursor\":\"x\"",
+		"\"nextCursor\":\"x\"", "\"next_page_token\":\"x\"",
+		"\"nextPageToken\":\"x\"", "\"n\\u0065xt\":\"/2\"",
+		"\"has_more\":true", "\"hasMore\":1", "\"has_next\":true",
+		"\"hasNext\":true", "\"next\":0.1", "\"links\":{\"next\":\"/2\"}",
+		"\"_links\":{\"self\":1,\"next\":{\"href\":\"/2\"}}",
+	};
+	static const char *const whole[] = {
+		"\"next\":null", "\"next\":\"\"", "\"has_more\":false", "\"page\":0",
+		"\"links\":{}", "\"links\":{\"next\":null}", "\"links\":[]",
+		"\"total\":1", "\"error\":null", "\"error\":\"\"", "\"error\":false",
+		"\"status\":\"ok\"",
+	};
+
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+		list_with(more[i], false);
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
+		list_with(whole[i], true);
+}
+
+static void
+test_errors_of_a_list(void)
+{
+	static const char *const members[] = {
+		ERROR, "\"error\":{\"message\":\"no good\"}",
+		"\"status\":\"error\",\"message\":\"no g\\u006fod\"",
+		"\"status\":\"error\",\"detail\":\"no good\"",
+		"\"message\":\"second\",\"error\":\"no good\"",
+	};
+	char		body[400];
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+	{
+		snprintf(body, sizeof(body), "{%s}", members[i]);
+		fails(&list, body, MP_PROBLEM_ERROR_BODY, "Mixpanel says: no good");
+		snprintf(body, sizeof(body), "{%s,\"results\":[]}", members[i]);
+		fails(&list, body, MP_PROBLEM_ERROR_BODY, "Mixpanel says: no good");
+		snprintf(body, sizeof(body), "{\"results\":[],%s}", members[i]);
+		fails(&list, body, MP_PROBLEM_ERROR_BODY, "Mixpanel says: no good");
+	}
+}
+
+int
+main(void)
+{
+	test_changes();
+	test_depth();
+	test_created();
+	test_pages();
+	test_errors_of_a_list();
+	return done_testing();
+}
