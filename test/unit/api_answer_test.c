@@ -391,7 +391,7 @@ test_long_list(void)
 	char		element[32];
 
 	body_add(&body, "{\"results\":[{\"id\":1}");
-	for (int id = 2; id <= 20000; id++)
+	for (int id = 2; id <= 2000; id++)
 	{
 		snprintf(element, sizeof(element), ",{\"id\":%d}", id);
 		body_add(&body, element);
@@ -399,9 +399,9 @@ test_long_list(void)
 	body_add(&body, ",{\"id\":0}]}");
 	reading = canned_read(&reads[0].asking, body.data, body.size);
 	is_str(reading.detail,
-		   "Record 20001, field \"id\": is out of range.", "the last one bad");
-	is_int(reading.count, 20000, "all before it");
-	is_int(reading.sum, 200010000, "each of them");
+		   "Record 2001, field \"id\": is out of range.", "the last one bad");
+	is_int(reading.count, 2000, "all before it");
+	is_int(reading.sum, 2001000, "each of them");
 	canned_release(&reading);
 	body_drop(&body);
 }
