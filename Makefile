@@ -20,6 +20,7 @@ OBJS = \
 	src/api/call.o \
 	src/api/envelope.o \
 	src/api/record.o \
+	src/base/ids.o \
 	src/base/mask.o \
 	src/base/rectangle.o \
 	src/base/rfc3339.o \
@@ -62,14 +63,20 @@ OBJS = \
 	src/remote/fetch.o \
 	src/remote/fetch_route.o \
 	src/remote/session.o \
+	src/transaction/callback.o \
 	src/transaction/changeset.o \
 	src/transaction/creation.o \
+	src/transaction/creation_list.o \
+	src/transaction/creation_look.o \
 	src/transaction/creation_row.o \
+	src/transaction/creation_undo.o \
 	src/transaction/flush.o \
 	src/transaction/flush_culprit.o \
 	src/transaction/flush_plan.o \
+	src/transaction/flush_replace.o \
 	src/transaction/flush_report.o \
 	src/transaction/flush_settle.o \
+	src/transaction/flush_unit.o \
 	src/transaction/overlay.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are

@@ -28,7 +28,7 @@
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 #include "remote/session.h"
-#include "transaction/changeset.h"
+#include "transaction/callback.h"
 
 MP_MODULE_MAGIC("mixpanel_sa_fdw", MP_VERSION);
 
@@ -67,7 +67,7 @@ _PG_init(void)
 							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("mixpanel_sa_fdw");
 	mp_session_init();
-	mp_changeset_init();
+	mp_callback_init();
 	mp_join_init();
 }
 

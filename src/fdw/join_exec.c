@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/ruleutils.h"
 
+#include "catalog/array.h"
 #include "catalog/compat.h"
 #include "fdw/join.h"
 #include "fdw/scan.h"
@@ -272,12 +273,8 @@ push_row(MpJoinState *state, TupleTableSlot *slot)
 	BatchRow   *row;
 
 	if (state->count == state->size)
-	{
-		state->size = Max(64, 2 * state->size);
-		state->rows = state->rows == NULL ?
-			palloc(sizeof(BatchRow) * (Size) state->size) :
-			repalloc_huge(state->rows, sizeof(BatchRow) * (Size) state->size);
-	}
+		state->rows = mp_array_grow(state->rows, &state->size,
+									sizeof(BatchRow));
 	row = &state->rows[state->count++];
 	row->tuple = ExecCopySlotMinimalTuple(slot);
 	row->matched = false;

@@ -13,6 +13,8 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 
+#include "base/ids.h"
+#include "catalog/array.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 
@@ -30,8 +32,6 @@ static void add_group(ForeignScanState *node, int first, bool only_constants,
 static void add_scalar(IdList *list, Datum value, Oid type);
 static void add_array(IdList *list, Datum value, Oid type);
 static void push_id(IdList *list, int64 id);
-static void sort_ids(IdList *list);
-static int	compare_ids(const void *a, const void *b);
 static void restrict_lookup(MpScan *scan, MpLookup *lookup, MpField field,
 							IdList *list);
 static void intersect(MpIds *ids, IdList *list);
@@ -106,7 +106,7 @@ add_group(ForeignScanState *node, int first, bool only_constants,
 		else
 			add_scalar(list, value, exprType(expr));
 	}
-	sort_ids(list);
+	list->count = mp_ids_sort(list->ids, list->count);
 }
 
 static void
@@ -146,38 +146,8 @@ push_id(IdList *list, int64 id)
 	if (id <= 0)
 		return;
 	if (list->count == list->size)
-	{
-		list->size = Max(16, 2 * list->size);
-		if (list->ids == NULL)
-			list->ids = palloc(sizeof(int64) * (Size) list->size);
-		else
-			list->ids = repalloc_huge(list->ids,
-									  sizeof(int64) * (Size) list->size);
-	}
+		list->ids = mp_array_grow(list->ids, &list->size, sizeof(int64));
 	list->ids[list->count++] = id;
-}
-
-static void
-sort_ids(IdList *list)
-{
-	int			kept = 0;
-
-	if (list->count == 0)
-		return;
-	qsort(list->ids, (size_t) list->count, sizeof(int64), compare_ids);
-	for (int i = 0; i < list->count; i++)
-		if (i == 0 || list->ids[i] != list->ids[i - 1])
-			list->ids[kept++] = list->ids[i];
-	list->count = kept;
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		one = *(const int64 *) a;
-	int64		other = *(const int64 *) b;
-
-	return (one > other) - (one < other);
 }
 
 /* The organization is fixed by the options: another has no rows here. */

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "catalog/array.h"
 #include "catalog/option.h"
 #include "remote/error.h"
 #include "remote/fetch_state.h"
@@ -398,16 +399,8 @@ push_parent(MpFetch *fetch, int64 id, const MpValue *label)
 		fetch->queue_read = 0;
 	}
 	if (fetch->queue_used == fetch->queue_size)
-	{
-		int			size = Max(64, 2 * fetch->queue_size);
-
-		if (fetch->queue == NULL)
-			fetch->queue = palloc(sizeof(MpParent) * (Size) size);
-		else
-			fetch->queue = repalloc_huge(fetch->queue,
-										 sizeof(MpParent) * (Size) size);
-		fetch->queue_size = size;
-	}
+		fetch->queue = mp_array_grow(fetch->queue, &fetch->queue_size,
+									 sizeof(MpParent));
 	parent = &fetch->queue[fetch->queue_used++];
 	parent->id = id;
 	parent->label = NULL;

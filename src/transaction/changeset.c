@@ -20,14 +20,12 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "catalog/array.h"
 #include "catalog/option.h"
 #include "remote/session.h"
 #include "transaction/changeset_state.h"
-#include "transaction/creation.h"
-#include "transaction/creation_row.h"
-#include "transaction/flush.h"
 
-#define FIRST_SIZE 64			/* changes */
+#define FIRST_SIZE 64			/* keys */
 #define MAX_TARGETS UINT16_MAX
 
 typedef struct ChangeKey
@@ -62,28 +60,15 @@ static int	delete_count = 0;	/* DELETEs among them */
 static HTAB *keys = NULL;
 static List *roles = NIL;		/* distinct roles, char * */
 
-static void end_transaction(XactEvent event, void *arg);
-static void end_subtransaction(SubXactEvent event, SubTransactionId mine,
-							   SubTransactionId parent, void *arg);
 static void begin_queue(void);
-static void forget_queue(void);
 static int	find_place(const MpSettings *settings);
 static void push_change(const MpChange *change);
 static const char *intern_role(const char *role);
 static bool is_repeated(const MpChange *change);
 static void check_change(const MpChange *change);
-static void cut_queue(int level);
-static void release_queue(int level);
 static void set_last(const MpChange *change, int32 last);
 static ChangeKey change_key(const MpChange *change);
 static void fold_change(int index, MpFinal *final);
-
-void
-mp_changeset_init(void)
-{
-	RegisterXactCallback(end_transaction, NULL);
-	RegisterSubXactCallback(end_subtransaction, NULL);
-}
 
 uint16
 mp_changeset_target_index(const MpSettings *settings)
@@ -104,12 +89,7 @@ mp_changeset_target_index(const MpSettings *settings)
 				 errmsg("too many organizations or settings in one transaction that changes them")));
 	old = MemoryContextSwitchTo(context);
 	if (target_count == target_size)
-	{
-		target_size = Max(4, 2 * target_size);
-		targets = targets == NULL ?
-			palloc(sizeof(Target) * (Size) target_size) :
-			repalloc(targets, sizeof(Target) * (Size) target_size);
-	}
+		targets = mp_array_grow(targets, &target_size, sizeof(Target));
 	target = &targets[target_count];
 	target->settings = mp_option_copy(settings);
 	target->place = find_place(settings);
@@ -211,63 +191,42 @@ mp_changeset_fold(int *count)
 	return finals;
 }
 
-static void
-end_transaction(XactEvent event, void *arg pg_attribute_unused())
+void
+mp_changeset_release(int level)
 {
-	switch (event)
+	for (int i = change_count - 1; i >= 0 && changes[i].level >= level; i--)
+		changes[i].level = level - 1;
+}
+
+void
+mp_changeset_cut(int level)
+{
+	while (change_count > 0 && changes[change_count - 1].level >= level)
 	{
-		case XACT_EVENT_PRE_COMMIT:
-			if (change_count > 0)
-				mp_flush_send();
-			break;
-		case XACT_EVENT_PRE_PREPARE:
-			if (change_count > 0 || mp_creation_any())
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("cannot PREPARE a transaction that has changed Mixpanel service accounts or memberships"),
-						 errhint("Use COMMIT.")));
-			break;
-		case XACT_EVENT_ABORT:
-			mp_flush_abort();
-			mp_creation_undo(0);
-			mp_creation_end();
-			mp_creation_row_end();
-			forget_queue();
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_PREPARE:
-			mp_flush_end();
-			mp_creation_end();
-			mp_creation_row_end();
-			forget_queue();
-			break;
-		case XACT_EVENT_PARALLEL_PRE_COMMIT:
-		case XACT_EVENT_PARALLEL_COMMIT:
-		case XACT_EVENT_PARALLEL_ABORT:
-			break;
+		const MpChange *change = &changes[--change_count];
+
+		set_last(change, change->previous);
+		if (change->kind == MP_CHANGE_DELETE)
+			delete_count--;
 	}
 }
 
-static void
-end_subtransaction(SubXactEvent event,
-				   SubTransactionId mine pg_attribute_unused(),
-				   SubTransactionId parent pg_attribute_unused(),
-				   void *arg pg_attribute_unused())
+/* The memory goes with the transaction's; the secrets in it are wiped now. */
+void
+mp_changeset_end(void)
 {
-	int			level = GetCurrentTransactionNestLevel();
+	MemoryContext old = context;
 
-	if (event == SUBXACT_EVENT_COMMIT_SUB)
-	{
-		release_queue(level);
-		mp_creation_release(level);
-		mp_creation_row_release(level);
-	}
-	else if (event == SUBXACT_EVENT_ABORT_SUB)
-	{
-		cut_queue(level);
-		mp_creation_row_drop(level);
-		mp_creation_undo(level);
-	}
+	context = NULL;
+	targets = NULL;
+	changes = NULL;
+	keys = NULL;
+	roles = NIL;
+	target_count = target_size = 0;
+	change_count = change_size = 0;
+	delete_count = 0;
+	if (old != NULL)
+		MemoryContextDelete(old);
 }
 
 static void
@@ -290,24 +249,6 @@ begin_queue(void)
 	context = fresh;
 }
 
-/* The memory goes with the transaction's; the secrets in it are wiped now. */
-static void
-forget_queue(void)
-{
-	MemoryContext old = context;
-
-	context = NULL;
-	targets = NULL;
-	changes = NULL;
-	keys = NULL;
-	roles = NIL;
-	target_count = target_size = 0;
-	change_count = change_size = 0;
-	delete_count = 0;
-	if (old != NULL)
-		MemoryContextDelete(old);
-}
-
 static int
 find_place(const MpSettings *settings)
 {
@@ -321,14 +262,10 @@ push_change(const MpChange *change)
 {
 	if (change_count == change_size)
 	{
-		int			size = Max(FIRST_SIZE, change_size + change_size / 2);
+		MemoryContext old = MemoryContextSwitchTo(context);
 
-		if (changes == NULL)
-			changes = MemoryContextAllocHuge(context,
-											 sizeof(MpChange) * (Size) size);
-		else
-			changes = repalloc_huge(changes, sizeof(MpChange) * (Size) size);
-		change_size = size;
+		changes = mp_array_grow(changes, &change_size, sizeof(MpChange));
+		MemoryContextSwitchTo(old);
 	}
 	set_last(change, change_count);
 	changes[change_count++] = *change;
@@ -393,27 +330,6 @@ check_change(const MpChange *change)
 						change->account),
 				 errdetail("It cannot become a member of project " INT64_FORMAT ".",
 						   change->project)));
-}
-
-/* Drop the changes of this level and deeper, the last first. */
-static void
-cut_queue(int level)
-{
-	while (change_count > 0 && changes[change_count - 1].level >= level)
-	{
-		const MpChange *change = &changes[--change_count];
-
-		set_last(change, change->previous);
-		if (change->kind == MP_CHANGE_DELETE)
-			delete_count--;
-	}
-}
-
-static void
-release_queue(int level)
-{
-	for (int i = change_count - 1; i >= 0 && changes[i].level >= level; i--)
-		changes[i].level = level - 1;
 }
 
 /* -1 removes the key.  Must not fail when it only goes back. */

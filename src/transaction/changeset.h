@@ -7,8 +7,6 @@
  * stamped with the subtransaction and the command, and sent at COMMIT.
  * ROLLBACK and ROLLBACK TO SAVEPOINT drop what they cover.
  *
- * The only place that registers transaction callbacks.
- *
  *-------------------------------------------------------------------------
  */
 #ifndef MP_TRANSACTION_CHANGESET_H
@@ -49,9 +47,6 @@ typedef struct MpFinal
 	bool		replaces;		/* an ADD or ROLE of what may be a member */
 } MpFinal;
 
-/* Once, when the library is loaded. */
-extern void mp_changeset_init(void);
-
 /*
  * The index under which changes with these settings are queued.  They are
  * copied, once for as long as they are the same in every respect: what is
@@ -77,6 +72,13 @@ extern const MpChange *mp_changeset_get(int index);
 
 /* The last change of each key, in the order COMMIT sends them; palloc'ed. */
 extern MpFinal *mp_changeset_fold(int *count);
+
+/* The changes of subtransactions of this level and deeper become the parent's;
+ * are dropped, the last first; and the end of the transaction drops all.  None
+ * of the three can fail. */
+extern void mp_changeset_release(int level);
+extern void mp_changeset_cut(int level);
+extern void mp_changeset_end(void);
 
 /* ---- what a statement sees ---- */
 

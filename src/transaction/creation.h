@@ -28,8 +28,7 @@ extern MpRecord *mp_creation_create(uint16 target, CommandId cid,
 									const MpNewAccount *account,
 									const char *table);
 
-/* Wipe the last answer; its costs are added to *tally, which may be NULL.
- * A rollback does it as well. */
+/* Wipe the last answer; its costs are added to *tally, which may be NULL. */
 extern void mp_creation_forget_answer(MpTally *tally);
 
 /* Was it created by a command of this transaction that is not before
@@ -40,7 +39,9 @@ extern bool mp_creation_is_later(const MpSettings *settings, int64 account,
 /* Any created in this transaction? */
 extern bool mp_creation_any(void);
 
-/* The end of subtransactions of `level` and deeper, and of the transaction. */
+/* The end of subtransactions of `level` and deeper, and of the transaction.
+ * Undoing deletes what was created under them, in ten seconds at most, and
+ * warns of what may be left; it does not raise. */
 extern void mp_creation_release(int level);
 extern void mp_creation_undo(int level);
 extern void mp_creation_end(void);

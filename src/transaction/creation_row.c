@@ -13,9 +13,8 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
+#include "catalog/array.h"
 #include "transaction/creation_row.h"
-
-#define FIRST_SIZE 16
 
 /* In creation order, so that a subtransaction's are at the end; lives in
  * TopTransactionContext, as do the texts of the records. */
@@ -33,13 +32,7 @@ mp_creation_row_add(uint16 target, CommandId cid, const MpRecord *record)
 	MpCreationRow *row;
 
 	if (row_count == row_size)
-	{
-		int			size = Max(FIRST_SIZE, 2 * row_size);
-
-		rows = rows == NULL ? palloc(sizeof(MpCreationRow) * (Size) size) :
-			repalloc_huge(rows, sizeof(MpCreationRow) * (Size) size);
-		row_size = size;
-	}
+		rows = mp_array_grow(rows, &row_size, sizeof(MpCreationRow));
 	row = &rows[row_count];
 	row->target = target;
 	row->level = GetCurrentTransactionNestLevel();

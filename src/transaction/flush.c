@@ -22,16 +22,13 @@
 /* The COMMIT under way; NULL: none. */
 static MpFlush *current = NULL;
 
-static MpFlush *begin_flush(void);
-static void end_flush(MpFlush *flush);
-static void free_calls(void *arg);
 static void send_phases(MpFlush *flush);
 static void run_units(MpFlush *flush);
 static bool run_batch(MpFlush *flush);
 static int	start_units(MpFlush *flush, MpUnit **running, int count);
 static int	count_running(MpUnit **running, int count, uint32 server_id);
 static bool check_unit(MpFlush *flush, MpUnit *unit);
-static void unit_done(MpFlush *flush, MpUnit *unit);
+static void accept_unit(MpFlush *flush, MpUnit *unit);
 static void judge_failure(MpFlush *flush, MpUnit *unit);
 static int	withdraw_units(MpFlush *flush, MpUnit **running, int count);
 static void put_back_waiting(MpFlush *flush, int from);
@@ -42,7 +39,7 @@ static void rethrow_with_report(MpFlush *flush, MemoryContext context);
 void
 mp_flush_send(void)
 {
-	MpFlush    *flush = begin_flush();
+	MpFlush    *flush = mp_flush_open();
 	MemoryContext old = MemoryContextSwitchTo(flush->context);
 
 	current = flush;
@@ -82,148 +79,7 @@ mp_flush_abort(void)
 			 errmsg("the transaction was rolled back after its changes had been sent to Mixpanel") :
 			 errmsg("COMMIT was cut short while changes were being sent to Mixpanel"),
 			 errdetail("%s", mp_flush_report(flush))));
-	end_flush(flush);
-}
-
-const MpChange *
-mp_flush_change(const MpFlush *flush, int final)
-{
-	return mp_changeset_get(flush->finals[final].change);
-}
-
-MpUnit *
-mp_flush_add_unit(MpFlush *flush, MpCallKind kind, const MpUnit *like,
-				  const int *finals, int count)
-{
-	MemoryContext old = MemoryContextSwitchTo(flush->context);
-	MpUnit	   *unit = palloc(sizeof(MpUnit));
-
-	*unit = *like;
-	unit->kind = kind;
-	unit->state = MP_UNIT_WAITING;
-	unit->call = NULL;
-	unit->count = count;
-	unit->finals = memcpy(palloc(sizeof(int) * (Size) count), finals,
-						  sizeof(int) * (Size) count);
-	if (flush->unit_count == flush->unit_size)
-	{
-		flush->unit_size = Max(64, 2 * flush->unit_size);
-		flush->units = flush->units == NULL ?
-			palloc(sizeof(MpUnit *) * (Size) flush->unit_size) :
-			repalloc_huge(flush->units,
-						  sizeof(MpUnit *) * (Size) flush->unit_size);
-	}
-	flush->units[flush->unit_count++] = unit;
-	MemoryContextSwitchTo(old);
-	return unit;
-}
-
-/*
- * The call for some changes: all of a full rectangle for a bulk add, any set
- * for a bulk removal, else one.
- */
-MpCall *
-mp_flush_start_call(MpFlush *flush, MpCallKind kind, uint16 target,
-					const int *finals, int count)
-{
-	const MpSettings *settings = mp_changeset_target(target);
-	MpHttp	   *http = mp_session_http();
-	const MpChange *first = mp_flush_change(flush, finals[0]);
-	MpPair	   *pairs = palloc(sizeof(MpPair) * (Size) count);
-	MpGrant    *grants = palloc(sizeof(MpGrant) * (Size) count);
-	int64	   *accounts = palloc(sizeof(int64) * (Size) count);
-	int			account_count = 0;
-	int			grant_count = 0;
-	MpBlock		block = {.accounts = accounts,.grants = grants};
-	MpCall	   *call = NULL;
-
-	/* a rectangle comes ordered by account, then by grant */
-	for (int i = 0; i < count; i++)
-	{
-		const MpChange *change = mp_flush_change(flush, finals[i]);
-
-		pairs[i].account = change->account;
-		pairs[i].project = change->project;
-		if (i == 0 || change->account != accounts[account_count - 1])
-			accounts[account_count++] = change->account;
-		if (change->account == first->account)
-		{
-			grants[grant_count].project = change->project;
-			grants[grant_count++].role = change->role;
-		}
-	}
-	block.account_count = (size_t) account_count;
-	block.grant_count = (size_t) grant_count;
-	if (kind == MP_CALL_DELETE_ACCOUNT)
-		call = mp_api_delete_account(http, settings, first->account);
-	else if (kind == MP_CALL_ADD_MEMBERSHIPS)
-		call = mp_api_add_memberships(http, settings, &block);
-	else if (kind == MP_CALL_ADD_MEMBERSHIP)
-		call = mp_api_add_membership(http, settings, first->account, grants);
-	else if (kind == MP_CALL_REMOVE_MEMBERSHIPS)
-	{
-		qsort(pairs, (size_t) count, sizeof(MpPair), mp_flush_compare_pairs);
-		call = mp_api_remove_memberships(http, settings, pairs,
-										 (size_t) count);
-	}
-	else
-		call = mp_api_remove_membership(http, settings, pairs);
-	pfree(pairs);
-	pfree(grants);
-	pfree(accounts);
-	return mp_session_started(call);
-}
-
-void
-mp_flush_set_fates(MpFlush *flush, const int *finals, int count, MpFate fate)
-{
-	for (int i = 0; i < count; i++)
-		flush->fates[finals[i]] = (uint8) fate;
-}
-
-/* Whether a call that failed, or was given up, may have been carried out. */
-bool
-mp_flush_may_be_applied(const MpCall *call)
-{
-	return mp_http_may_be_done(mp_call_request(call));
-}
-
-static MpFlush *
-begin_flush(void)
-{
-	MemoryContext context = AllocSetContextCreate(TopTransactionContext,
-												  "mixpanel_sa_fdw commit",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	MpFlush    *flush = palloc0(sizeof(MpFlush));
-
-	flush->context = context;
-	flush->callback.func = free_calls;
-	flush->callback.arg = flush;
-	MemoryContextRegisterResetCallback(context, &flush->callback);
-	flush->finals = mp_changeset_fold(&flush->final_count);
-	flush->fates = palloc_extended((Size) Max(flush->final_count, 1),
-								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	MemoryContextSwitchTo(old);
-	return flush;
-}
-
-static void
-end_flush(MpFlush *flush)
-{
-	MemoryContextDelete(flush->context);
-}
-
-/* Runs when the context goes, on ERROR as well: must not throw. */
-static void
-free_calls(void *arg)
-{
-	MpFlush    *flush = arg;
-
-	for (int i = 0; i < flush->unit_count; i++)
-		mp_call_free(flush->units[i]->call);
-	mp_call_free(flush->side_call);
-	mp_record_release(&flush->side_record);
+	mp_flush_close(flush);
 }
 
 /* Deletions come last: they take memberships along and cannot be undone. */
@@ -301,9 +157,7 @@ start_units(MpFlush *flush, MpUnit **running, int count)
 		if (count_running(running, count, settings->server_id) >=
 			settings->max_concurrency)
 			break;
-		unit->call = mp_flush_start_call(flush, unit->kind, unit->target,
-										 unit->finals, unit->count);
-		unit->state = MP_UNIT_RUNNING;
+		mp_flush_start_unit(flush, unit);
 		running[count++] = unit;
 		flush->next_unit++;
 	}
@@ -331,7 +185,7 @@ check_unit(MpFlush *flush, MpUnit *unit)
 		case MP_CALL_RECORD:
 			return false;
 		case MP_CALL_DONE:
-			unit_done(flush, unit);
+			accept_unit(flush, unit);
 			break;
 		case MP_CALL_FAILED:
 			judge_failure(flush, unit);
@@ -342,25 +196,22 @@ check_unit(MpFlush *flush, MpUnit *unit)
 
 /* Success also tells which calls the server has. */
 static void
-unit_done(MpFlush *flush, MpUnit *unit)
+accept_unit(MpFlush *flush, MpUnit *unit)
 {
-	const MpSettings *settings = mp_changeset_target(unit->target);
-	MpRoutes   *routes = mp_session_routes(settings);
+	MpRoutes   *routes = mp_flush_routes(unit);
+	bool		fallback = unit->origin == MP_ORIGIN_FALLBACK;
 
-	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_APPLIED);
-	unit->state = MP_UNIT_DONE;
-	mp_call_free(unit->call);
-	unit->call = NULL;
+	mp_flush_accept_unit(flush, unit);
 	if (unit->kind == MP_CALL_ADD_MEMBERSHIPS)
 		routes->bulk_add = MP_ROUTE_PRESENT;
 	else if (unit->kind == MP_CALL_REMOVE_MEMBERSHIPS)
 		routes->bulk_remove = MP_ROUTE_PRESENT;
-	else if (unit->kind == MP_CALL_ADD_MEMBERSHIP && unit->fallback)
+	else if (unit->kind == MP_CALL_ADD_MEMBERSHIP && fallback)
 		routes->bulk_add = MP_ROUTE_MISSING;
 	else if (unit->kind == MP_CALL_REMOVE_MEMBERSHIP)
 	{
 		routes->single_remove = MP_ROUTE_PRESENT;
-		if (unit->fallback)
+		if (fallback)
 			routes->bulk_remove = MP_ROUTE_MISSING;
 	}
 }
@@ -371,18 +222,13 @@ judge_failure(MpFlush *flush, MpUnit *unit)
 	int			status = mp_error_status(unit->call);
 
 	if (unit->kind == MP_CALL_DELETE_ACCOUNT && status == 404)
-		unit_done(flush, unit);
+		accept_unit(flush, unit);
 	else if (unit->kind != MP_CALL_DELETE_ACCOUNT &&
 			 (status == 400 || status == 404 || status == 405 ||
 			  status == 409))
-		unit->state = MP_UNIT_REFUSED;
+		mp_flush_refuse_unit(flush, unit);
 	else
-	{
-		unit->state = MP_UNIT_FAILED;
-		if (mp_flush_may_be_applied(unit->call))
-			mp_flush_set_fates(flush, unit->finals, unit->count,
-							   MP_FATE_UNKNOWN);
-	}
+		mp_flush_fail_unit(flush, unit);
 }
 
 /* Give up calls that wait for the window or to be sent again. */
@@ -395,12 +241,7 @@ withdraw_units(MpFlush *flush, MpUnit **running, int count)
 
 		if (mp_http_on_wire(mp_call_request(unit->call)))
 			continue;
-		if (mp_flush_may_be_applied(unit->call))
-			mp_flush_set_fates(flush, unit->finals, unit->count,
-							   MP_FATE_UNKNOWN);
-		mp_call_free(unit->call);
-		unit->call = NULL;
-		unit->state = MP_UNIT_WAITING;
+		mp_flush_withdraw_unit(flush, unit);
 		running[i--] = running[--count];
 	}
 	return count;
@@ -434,11 +275,9 @@ settle_refusals(MpFlush *flush, int from, int to)
 	{
 		MpUnit	   *unit = flush->units[i];
 
-		if (unit->state != MP_UNIT_REFUSED)
-			continue;
-		mp_flush_settle(flush, unit);
-		mp_call_free(unit->call);
-		unit->call = NULL;
+		if (unit->state == MP_UNIT_REFUSED)
+			mp_flush_settle(flush, unit);
+		Assert(unit->state == MP_UNIT_DONE);
 	}
 }
 
@@ -477,6 +316,6 @@ rethrow_with_report(MpFlush *flush, MemoryContext context)
 			psprintf("%s\n%s", error->detail, report);
 	}
 	FlushErrorState();
-	end_flush(flush);
+	mp_flush_close(flush);
 	ReThrowError(error);
 }

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/ids.h"
 #include "remote/fetch.h"
 #include "transaction/flush_state.h"
 
@@ -26,7 +27,6 @@ static int64 wanted_id(const MpFlush *flush, int final, bool project);
 static bool *find_id(const Search *search, int64 id);
 static int	first_missing(const Search *search, const MpFlush *flush,
 						  const MpUnit *unit, bool projects);
-static int	compare_ids(const void *a, const void *b);
 
 int
 mp_flush_missing_account(const MpFlush *flush, const MpUnit *unit)
@@ -66,10 +66,7 @@ mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
 	MpCallState state;
 
 	begin_search(&search, flush, unit, true);
-	mp_call_free(flush->side_call);
-	flush->side_call = NULL;
-	flush->side_call = mp_session_started(mp_api_me(mp_session_http(),
-													settings));
+	mp_flush_begin_read(flush, mp_api_me(mp_session_http(), settings));
 	while ((state = mp_call_next(flush->side_call, record)) == MP_CALL_WAIT ||
 		   state == MP_CALL_RECORD)
 	{
@@ -92,8 +89,6 @@ mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
 		*unreadable = status != 404 && status != 405;
 	}
 	mp_record_release(record);
-	mp_call_free(flush->side_call);
-	flush->side_call = NULL;
 	if (state == MP_CALL_FAILED)
 		return -1;
 	return first_missing(&search, flush, unit, true);
@@ -135,17 +130,11 @@ static void
 begin_search(Search *search, const MpFlush *flush, const MpUnit *unit,
 			 bool projects)
 {
-	int			count = 0;
-
 	search->ids = palloc(sizeof(int64) * (Size) unit->count);
 	search->found = palloc0(sizeof(bool) * (Size) unit->count);
 	for (int i = 0; i < unit->count; i++)
 		search->ids[i] = wanted_id(flush, unit->finals[i], projects);
-	qsort(search->ids, (size_t) unit->count, sizeof(int64), compare_ids);
-	for (int i = 0; i < unit->count; i++)
-		if (i == 0 || search->ids[i] != search->ids[i - 1])
-			search->ids[count++] = search->ids[i];
-	search->count = count;
+	search->count = mp_ids_sort(search->ids, unit->count);
 }
 
 static int64
@@ -159,10 +148,9 @@ wanted_id(const MpFlush *flush, int final, bool project)
 static bool *
 find_id(const Search *search, int64 id)
 {
-	const int64 *at = bsearch(&id, search->ids, (size_t) search->count,
-							  sizeof(int64), compare_ids);
+	int			at = mp_ids_find(search->ids, search->count, id);
 
-	return at != NULL ? &search->found[at - search->ids] : NULL;
+	return at >= 0 ? &search->found[at] : NULL;
 }
 
 static int
@@ -177,13 +165,4 @@ first_missing(const Search *search, const MpFlush *flush, const MpUnit *unit,
 			return final;
 	}
 	return -1;
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	int64		one = *(const int64 *) a;
-	int64		other = *(const int64 *) b;
-
-	return (one > other) - (one < other);
 }

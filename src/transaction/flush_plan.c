@@ -31,7 +31,7 @@ static void plan_rectangle(MpFlush *flush, const MpUnit *like,
 						   const MpCell *cells, int count);
 static void plan_removals(MpFlush *flush, const MpUnit *like,
 						  const FinalList *removes);
-static void plan_singles(MpFlush *flush, MpCallKind kind, const MpUnit *like,
+static void plan_singles(MpFlush *flush, const MpUnit *like,
 						 const FinalList *list);
 static bool is_single(const MpSettings *settings, MpRoute bulk);
 static int	compare_removals(const void *a, const void *b, void *arg);
@@ -69,22 +69,14 @@ mp_flush_plan_deletions(MpFlush *flush)
 {
 	for (int i = 0; i < flush->final_count; i++)
 	{
-		MpUnit		like = {.target = mp_flush_change(flush, i)->target};
+		MpUnit		like = {
+			.kind = MP_CALL_DELETE_ACCOUNT,
+			.target = mp_flush_change(flush, i)->target,
+		};
 
 		if (flush->finals[i].kind == MP_CHANGE_DELETE)
-			mp_flush_add_unit(flush, MP_CALL_DELETE_ACCOUNT, &like, &i, 1);
+			mp_flush_add_unit(flush, &like, &i, 1);
 	}
-}
-
-int
-mp_flush_compare_pairs(const void *a, const void *b)
-{
-	const MpPair *one = a;
-	const MpPair *other = b;
-
-	if (one->project != other->project)
-		return one->project < other->project ? -1 : 1;
-	return (one->account > other->account) - (one->account < other->account);
 }
 
 static void
@@ -93,14 +85,19 @@ plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
 {
 	const MpSettings *settings = mp_changeset_target(target);
 	const MpRoutes *routes = mp_session_routes(settings);
-	MpUnit		like = {.target = target};
+	MpUnit		like = {.origin = MP_ORIGIN_PLAN,.target = target};
+	bool		single = is_single(settings, routes->bulk_remove);
 
-	if (is_single(settings, routes->bulk_remove))
-		plan_singles(flush, MP_CALL_REMOVE_MEMBERSHIP, &like, removes);
+	like.kind = single ?
+		MP_CALL_REMOVE_MEMBERSHIP : MP_CALL_REMOVE_MEMBERSHIPS;
+	if (single)
+		plan_singles(flush, &like, removes);
 	else
 		plan_removals(flush, &like, removes);
-	if (is_single(settings, routes->bulk_add))
-		plan_singles(flush, MP_CALL_ADD_MEMBERSHIP, &like, adds);
+	single = is_single(settings, routes->bulk_add);
+	like.kind = single ? MP_CALL_ADD_MEMBERSHIP : MP_CALL_ADD_MEMBERSHIPS;
+	if (single)
+		plan_singles(flush, &like, adds);
 	else
 		plan_adds(flush, &like, adds);
 }
@@ -161,8 +158,7 @@ plan_rectangle(MpFlush *flush, const MpUnit *like, const MpCell *cells,
 	}
 	step = grants * Max(1, NAMES_PER_CALL - grants);
 	for (int at = 0; at < count; at += step)
-		mp_flush_add_unit(flush, MP_CALL_ADD_MEMBERSHIPS, like, &finals[at],
-						  Min(step, count - at));
+		mp_flush_add_unit(flush, like, &finals[at], Min(step, count - at));
 	pfree(finals);
 }
 
@@ -172,8 +168,7 @@ plan_removals(MpFlush *flush, const MpUnit *like, const FinalList *removes)
 	qsort_arg(removes->finals, (size_t) removes->count, sizeof(int),
 			  compare_removals, flush);
 	for (int at = 0; at < removes->count; at += REMOVALS_PER_CALL)
-		mp_flush_add_unit(flush, MP_CALL_REMOVE_MEMBERSHIPS, like,
-						  &removes->finals[at],
+		mp_flush_add_unit(flush, like, &removes->finals[at],
 						  Min(REMOVALS_PER_CALL, removes->count - at));
 }
 
@@ -189,9 +184,8 @@ compare_removals(const void *a, const void *b, void *arg)
 }
 
 static void
-plan_singles(MpFlush *flush, MpCallKind kind, const MpUnit *like,
-			 const FinalList *list)
+plan_singles(MpFlush *flush, const MpUnit *like, const FinalList *list)
 {
 	for (int i = 0; i < list->count; i++)
-		mp_flush_add_unit(flush, kind, like, &list->finals[i], 1);
+		mp_flush_add_unit(flush, like, &list->finals[i], 1);
 }

@@ -11,11 +11,31 @@
 
 #include "transaction/flush_state.h"
 
-#define CHANGES_NAMED 20		/* of each fate */
+#define CHANGES_NAMED 20		/* of each section */
+#define FATE(fate) (1u << (MP_FATE_##fate))
 
-static void note_given_up(MpFlush *flush);
-static void append_fate(const MpFlush *flush, MpFate fate, const char *title,
-						StringInfo text);
+/* Fates that mean the same to a user. */
+typedef struct Section
+{
+	uint32		fates;
+	bool		always;			/* said even where there are none */
+	const char *title;
+} Section;
+
+static const Section sections[] = {
+	{FATE(APPLIED), true, "Applied"},
+	{FATE(NOT_SENT) | FATE(REFUSED) | FATE(RESTORED), true, "Not applied"},
+	{FATE(IN_DOUBT), false, "Sent, but whether it was applied is not known"},
+	{FATE(REMOVED), false,
+	"Removed to be added with another role, but not added"},
+	{FATE(REPLACING), false,
+	"Perhaps removed to be added with another role, and perhaps added"},
+};
+
+static void append_section(const MpFlush *flush, const Section *section,
+						   StringInfo text);
+static bool is_of_section(const MpFlush *flush, int final,
+						  const Section *section);
 static void append_change(const MpChange *change, MpChangeKind kind,
 						  StringInfo text);
 
@@ -35,52 +55,28 @@ mp_flush_report(MpFlush *flush)
 {
 	StringInfoData text;
 
-	note_given_up(flush);
+	mp_flush_give_up(flush);
 	initStringInfo(&text);
-	append_fate(flush, MP_FATE_APPLIED, "Applied", &text);
-	append_fate(flush, MP_FATE_NOT_APPLIED, "Not applied", &text);
-	append_fate(flush, MP_FATE_UNKNOWN,
-				"Sent, but whether it was applied is not known", &text);
-	append_fate(flush, MP_FATE_REMOVED,
-				"Removed to be added with another role, but not added", &text);
-	append_fate(flush, MP_FATE_REPLACING,
-				"Perhaps removed to be added with another role, and perhaps added",
-				&text);
+	for (int i = 0; i < (int) lengthof(sections); i++)
+		append_section(flush, &sections[i], &text);
 	return text.data;
 }
 
-/* Calls still under way, when something else ended the COMMIT. */
 static void
-note_given_up(MpFlush *flush)
-{
-	for (int i = 0; i < flush->unit_count; i++)
-	{
-		const MpUnit *unit = flush->units[i];
-
-		if (unit->state == MP_UNIT_RUNNING &&
-			mp_flush_may_be_applied(unit->call))
-			mp_flush_set_fates(flush, unit->finals, unit->count,
-							   MP_FATE_UNKNOWN);
-	}
-}
-
-/* The two that everybody asks for are told even where there are none. */
-static void
-append_fate(const MpFlush *flush, MpFate fate, const char *title,
-			StringInfo text)
+append_section(const MpFlush *flush, const Section *section, StringInfo text)
 {
 	int			count = 0;
 	int			named = 0;
 
 	for (int i = 0; i < flush->final_count; i++)
-		count += flush->fates[i] == (uint8) fate;
-	if (count == 0 && fate != MP_FATE_APPLIED && fate != MP_FATE_NOT_APPLIED)
+		count += is_of_section(flush, i, section);
+	if (count == 0 && !section->always)
 		return;
-	appendStringInfo(text, "%s%s: %d", text->len > 0 ? "\n" : "", title,
-					 count);
+	appendStringInfo(text, "%s%s: %d", text->len > 0 ? "\n" : "",
+					 section->title, count);
 	for (int i = 0; i < flush->final_count && named < CHANGES_NAMED; i++)
 	{
-		if (flush->fates[i] != (uint8) fate)
+		if (!is_of_section(flush, i, section))
 			continue;
 		appendStringInfoString(text, named++ == 0 ? " (" : "; ");
 		append_change(mp_flush_change(flush, i), flush->finals[i].kind, text);
@@ -88,6 +84,12 @@ append_fate(const MpFlush *flush, MpFate fate, const char *title,
 	if (named > 0)
 		appendStringInfoString(text, named < count ? "; ...)" : ")");
 	appendStringInfoChar(text, '.');
+}
+
+static bool
+is_of_section(const MpFlush *flush, int final, const Section *section)
+{
+	return (section->fates & (1u << flush->fates[final])) != 0;
 }
 
 static void

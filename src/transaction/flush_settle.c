@@ -18,22 +18,12 @@
 static void settle_add(MpFlush *flush, MpUnit *unit, int status);
 static void settle_removal(MpFlush *flush, MpUnit *unit, int status);
 static void settle_last_removal(MpFlush *flush, MpUnit *unit, int status);
-static MpRoutes *unit_routes(const MpUnit *unit);
 static bool may_lack_bulk(const MpUnit *unit);
 static void fall_back(MpFlush *flush, MpUnit *unit);
-static void split_unit(MpFlush *flush, MpUnit *unit);
+static void add_singles(MpFlush *flush, const MpUnit *unit, const int *finals,
+						int count);
+static void split_unit(MpFlush *flush, MpUnit *unit, MpUnitOrigin origin);
 static void probe_removal(MpFlush *flush, MpUnit *unit);
-static void finish_unit(MpFlush *flush, MpUnit *unit);
-static bool any_replaces(const MpFlush *flush, const MpUnit *unit);
-static void replace_members(MpFlush *flush, MpUnit *unit);
-static int	keep_removed(const MpFlush *flush, int *finals, int count);
-static bool remove_members(MpFlush *flush, MpUnit *unit, const int *finals,
-						   int count);
-static void restore_members(MpFlush *flush, MpUnit *unit, const int *finals,
-							int count);
-static const char *original_role(const MpChange *change);
-static MpCallState run_side_call(MpFlush *flush, MpCall *call);
-static void drop_side_call(MpFlush *flush);
 static void raise_culprit(MpFlush *flush, MpUnit *unit, int final,
 						  bool project);
 static void raise_refusal(MpFlush *flush, MpUnit *unit);
@@ -80,8 +70,8 @@ settle_add(MpFlush *flush, MpUnit *unit, int status)
 	 */
 	if (status == 404 && may_lack_bulk(unit) && !unreadable)
 		fall_back(flush, unit);
-	else if (status != 404 && any_replaces(flush, unit))
-		replace_members(flush, unit);
+	else if (status != 404 && mp_flush_any_replaces(flush, unit))
+		mp_flush_replace_members(flush, unit);
 	else
 		raise_refusal(flush, unit);
 }
@@ -101,16 +91,17 @@ settle_removal(MpFlush *flush, MpUnit *unit, int status)
 	}
 	else if (unit->count == 1)
 		settle_last_removal(flush, unit, status);
-	else if (status == 404 && may_lack_bulk(unit) && !unit->probed)
+	else if (status == 404 && may_lack_bulk(unit) &&
+			 unit->origin != MP_ORIGIN_PROBED)
 		probe_removal(flush, unit);
 	else
-		split_unit(flush, unit);
+		split_unit(flush, unit, unit->origin);
 }
 
 static void
 settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
 {
-	const MpRoutes *routes = unit_routes(unit);
+	const MpRoutes *routes = mp_flush_routes(unit);
 	bool		bulk = unit->kind == MP_CALL_REMOVE_MEMBERSHIPS;
 	bool		known;
 
@@ -118,7 +109,7 @@ settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
 	if (status == 404 &&
 		(bulk ? routes->bulk_remove : routes->single_remove) ==
 		MP_ROUTE_PRESENT)
-		finish_unit(flush, unit);
+		mp_flush_accept_unit(flush, unit);
 	else if (mp_flush_is_member(flush, unit, &known))
 	{
 		if (status != 404 || !may_lack_bulk(unit))
@@ -126,15 +117,9 @@ settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
 		fall_back(flush, unit);
 	}
 	else if (known || status == 404)
-		finish_unit(flush, unit);
+		mp_flush_accept_unit(flush, unit);
 	else
 		raise_refusal(flush, unit);
-}
-
-static MpRoutes *
-unit_routes(const MpUnit *unit)
-{
-	return mp_session_routes(mp_changeset_target(unit->target));
 }
 
 /* A bulk call that this session has not seen succeed, and may do without. */
@@ -142,7 +127,7 @@ static bool
 may_lack_bulk(const MpUnit *unit)
 {
 	const MpSettings *settings = mp_changeset_target(unit->target);
-	const MpRoutes *routes = unit_routes(unit);
+	const MpRoutes *routes = mp_flush_routes(unit);
 
 	if (settings->membership_write != MP_MEMBERSHIP_WRITE_AUTO)
 		return false;
@@ -157,24 +142,38 @@ may_lack_bulk(const MpUnit *unit)
 static void
 fall_back(MpFlush *flush, MpUnit *unit)
 {
-	MpCallKind	kind = unit->kind == MP_CALL_ADD_MEMBERSHIPS ?
-		MP_CALL_ADD_MEMBERSHIP : MP_CALL_REMOVE_MEMBERSHIP;
-
-	unit->state = MP_UNIT_DONE;
-	for (int i = 0; i < unit->count; i++)
-		mp_flush_add_unit(flush, kind, unit, &unit->finals[i], 1)->fallback =
-			true;
+	elog(DEBUG1, "mixpanel_sa_fdw: the server seems to lack %s: %d single calls in its place",
+		 mp_call_title(unit->call), unit->count);
+	add_singles(flush, unit, unit->finals, unit->count);
+	mp_flush_replace_unit(unit);
 }
 
 static void
-split_unit(MpFlush *flush, MpUnit *unit)
+add_singles(MpFlush *flush, const MpUnit *unit, const int *finals, int count)
 {
+	MpUnit		like = *unit;
+
+	like.kind = unit->kind == MP_CALL_ADD_MEMBERSHIPS ?
+		MP_CALL_ADD_MEMBERSHIP : MP_CALL_REMOVE_MEMBERSHIP;
+	like.origin = MP_ORIGIN_FALLBACK;
+	for (int i = 0; i < count; i++)
+		mp_flush_add_unit(flush, &like, &finals[i], 1);
+}
+
+static void
+split_unit(MpFlush *flush, MpUnit *unit, MpUnitOrigin origin)
+{
+	MpUnit		like = *unit;
 	int			half = unit->count / 2;
 
-	unit->state = MP_UNIT_DONE;
-	mp_flush_add_unit(flush, unit->kind, unit, unit->finals, half);
-	mp_flush_add_unit(flush, unit->kind, unit, unit->finals + half,
-					  unit->count - half);
+	Assert(unit->count > 1);
+	elog(DEBUG1, "mixpanel_sa_fdw: %s was refused with status %d: %d changes are sent in halves",
+		 mp_call_title(unit->call), mp_error_status(unit->call),
+		 unit->count);
+	like.origin = origin;
+	mp_flush_add_unit(flush, &like, unit->finals, half);
+	mp_flush_add_unit(flush, &like, unit->finals + half, unit->count - half);
+	mp_flush_replace_unit(unit);
 }
 
 /*
@@ -184,203 +183,22 @@ split_unit(MpFlush *flush, MpUnit *unit)
 static void
 probe_removal(MpFlush *flush, MpUnit *unit)
 {
-	MpCallState state;
-	MpUnit		rest = *unit;
+	MpUnit		first = *unit;
 
-	state = run_side_call(flush,
-						  mp_flush_start_call(flush, MP_CALL_REMOVE_MEMBERSHIP,
-											  unit->target, unit->finals, 1));
-	if (state == MP_CALL_DONE)
+	Assert(unit->count > 1);
+	first.kind = MP_CALL_REMOVE_MEMBERSHIP;
+	first.count = 1;
+	if (!mp_flush_run_change(flush, &first, MP_EVIDENCE_LOST))
 	{
-		mp_flush_set_fates(flush, unit->finals, 1, MP_FATE_APPLIED);
-		unit_routes(unit)->bulk_remove = MP_ROUTE_MISSING;
-		rest.finals++;
-		rest.count--;
-		fall_back(flush, &rest);
-		unit->state = MP_UNIT_DONE;
-	}
-	else
-	{
-		unit->probed = true;
-		split_unit(flush, unit);
-	}
-	drop_side_call(flush);
-}
-
-static void
-finish_unit(MpFlush *flush, MpUnit *unit)
-{
-	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_APPLIED);
-	unit->state = MP_UNIT_DONE;
-}
-
-static bool
-any_replaces(const MpFlush *flush, const MpUnit *unit)
-{
-	for (int i = 0; i < unit->count; i++)
-		if (flush->finals[unit->finals[i]].replaces)
-			return true;
-	return false;
-}
-
-/*
- * The API will not add whom it has already: remove them, add again; if that
- * fails, give them back the role they had.
- */
-static void
-replace_members(MpFlush *flush, MpUnit *unit)
-{
-	int		   *replaced = palloc(sizeof(int) * (Size) unit->count);
-	int			count = 0;
-	MpError		error;
-
-	for (int i = 0; i < unit->count; i++)
-		if (flush->finals[unit->finals[i]].replaces)
-			replaced[count++] = unit->finals[i];
-	if (!remove_members(flush, unit, replaced, count))
-	{
-		mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
-						  &error);
-		restore_members(flush, unit, replaced, count);
-		mp_flush_raise(flush, &error);
-	}
-	count = keep_removed(flush, replaced, count);
-	mp_flush_set_fates(flush, unit->finals, unit->count, MP_FATE_UNKNOWN);
-	mp_flush_set_fates(flush, replaced, count, MP_FATE_REPLACING);
-	if (run_side_call(flush,
-					  mp_flush_start_call(flush, unit->kind, unit->target,
-										  unit->finals, unit->count)) ==
-		MP_CALL_DONE)
-	{
-		drop_side_call(flush);
-		finish_unit(flush, unit);
+		split_unit(flush, unit, MP_ORIGIN_PROBED);
 		return;
 	}
-	mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
-					  &error);
-	if (!mp_flush_may_be_applied(flush->side_call))
-	{
-		mp_flush_set_fates(flush, unit->finals, unit->count,
-						   MP_FATE_NOT_APPLIED);
-		mp_flush_set_fates(flush, replaced, count, MP_FATE_REMOVED);
-		restore_members(flush, unit, replaced, count);
-	}
-	drop_side_call(flush);
-	mp_flush_raise(flush, &error);
-}
-
-/* Of these, keep those that were removed; returns how many they are. */
-static int
-keep_removed(const MpFlush *flush, int *finals, int count)
-{
-	int			kept = 0;
-
-	for (int i = 0; i < count; i++)
-		if (flush->fates[finals[i]] == MP_FATE_REMOVED)
-			finals[kept++] = finals[i];
-	return kept;
-}
-
-/*
- * False if a removal fails; one by one where one of them is refused.  A member
- * whose removal is refused is gone already, or the addition will tell.
- */
-static bool
-remove_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
-{
-	bool		bulk = unit->kind == MP_CALL_ADD_MEMBERSHIPS;
-	bool		single = !bulk;
-
-	for (int i = 0; i < count;)
-	{
-		int			step = single ? 1 : count;
-		int			status;
-
-		/* so it is, should the wait be cut short */
-		mp_flush_set_fates(flush, &finals[i], step, MP_FATE_REPLACING);
-		if (run_side_call(flush,
-						  mp_flush_start_call(flush, bulk ?
-											  MP_CALL_REMOVE_MEMBERSHIPS :
-											  MP_CALL_REMOVE_MEMBERSHIP,
-											  unit->target, &finals[i],
-											  step)) == MP_CALL_FAILED)
-		{
-			status = mp_error_status(flush->side_call);
-			if (!mp_flush_may_be_applied(flush->side_call))
-				mp_flush_set_fates(flush, &finals[i], step,
-								   MP_FATE_NOT_APPLIED);
-			if (status != 400 && status != 404)
-				return false;
-			if (step > 1)
-			{
-				single = true;
-				continue;
-			}
-		}
-		else
-			mp_flush_set_fates(flush, &finals[i], step, MP_FATE_REMOVED);
-		i += step;
-	}
-	return true;
-}
-
-/* Those that were removed; one call each: old roles need form no rectangle. */
-static void
-restore_members(MpFlush *flush, MpUnit *unit, const int *finals, int count)
-{
-	const MpSettings *settings = mp_changeset_target(unit->target);
-
-	for (int i = 0; i < count; i++)
-	{
-		const MpChange *change = mp_flush_change(flush, finals[i]);
-		MpGrant		grant = {change->project, original_role(change)};
-		MpBlock		block = {&change->account, 1, &grant, 1};
-		MpCall	   *call;
-
-		if (grant.role == NULL ||
-			flush->fates[finals[i]] != MP_FATE_REMOVED)
-			continue;
-		if (unit->kind == MP_CALL_ADD_MEMBERSHIPS)
-			call = mp_api_add_memberships(mp_session_http(), settings,
-										  &block);
-		else
-			call = mp_api_add_membership(mp_session_http(), settings,
-										 change->account, &grant);
-		mp_flush_set_fates(flush, &finals[i], 1, MP_FATE_REPLACING);
-		if (run_side_call(flush, mp_session_started(call)) == MP_CALL_DONE)
-			mp_flush_set_fates(flush, &finals[i], 1, MP_FATE_NOT_APPLIED);
-		else if (!mp_flush_may_be_applied(flush->side_call))
-			mp_flush_set_fates(flush, &finals[i], 1, MP_FATE_REMOVED);
-	}
-}
-
-/* The role before the transaction; NULL: not known. */
-static const char *
-original_role(const MpChange *change)
-{
-	while (change->previous >= 0)
-		change = mp_changeset_get(change->previous);
-	return change->old_role;
-}
-
-/* Wait for a call that is made while nothing else is under way. */
-static MpCallState
-run_side_call(MpFlush *flush, MpCall *call)
-{
-	MpCallState state;
-
-	drop_side_call(flush);
-	flush->side_call = call;
-	while ((state = mp_call_next(call, NULL)) == MP_CALL_WAIT)
-		mp_session_wait(call);
-	return state;
-}
-
-static void
-drop_side_call(MpFlush *flush)
-{
-	mp_call_free(flush->side_call);
-	flush->side_call = NULL;
+	elog(DEBUG1, "mixpanel_sa_fdw: the server lacks %s, but has single calls",
+		 mp_call_title(unit->call));
+	mp_flush_note(flush, first.finals, 1, MP_EVIDENCE_ACCEPTED);
+	mp_flush_routes(unit)->bulk_remove = MP_ROUTE_MISSING;
+	add_singles(flush, unit, unit->finals + 1, unit->count - 1);
+	mp_flush_replace_unit(unit);
 }
 
 /* `final` names an account, or a project, that is not there. */

@@ -12,6 +12,7 @@
 
 #include "nodes/bitmapset.h"
 
+#include "base/ids.h"
 #include "transaction/changeset_state.h"
 #include "catalog/option.h"
 #include "transaction/creation.h"
@@ -207,23 +208,9 @@ is_deleted(const MpOverlay *overlay, int64 account)
 	return visible_change(overlay, account, 0, &index) != NULL;
 }
 
-/* ids ascend. */
+/* Is an id in the lookup's scope? */
 static bool
 has_id(const MpIds *ids, int64 id)
 {
-	int			low = 0;
-	int			high = ids->count;
-
-	if (!ids->pinned)
-		return true;
-	while (low < high)
-	{
-		int			middle = low + (high - low) / 2;
-
-		if (ids->ids[middle] < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < ids->count && ids->ids[low] == id;
+	return !ids->pinned || mp_ids_find(ids->ids, ids->count, id) >= 0;
 }

@@ -1,0 +1,95 @@
+/*-------------------------------------------------------------------------
+ *
+ * transaction/creation_state.h
+ *		What the files about created accounts share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_TRANSACTION_CREATION_STATE_H
+#define MP_TRANSACTION_CREATION_STATE_H
+
+#include "utils/timestamp.h"
+
+#include "catalog/compat.h"
+#include "remote/session.h"
+#include "transaction/changeset.h"
+#include "transaction/creation.h"
+
+/* What is known of an account to be created. */
+typedef enum MpCreationState
+{
+	MP_CREATION_NOTED,			/* no request yet */
+	MP_CREATION_SENT,			/* the answer is awaited */
+	MP_CREATION_UNKNOWN,		/* no answer told whether it was made */
+	MP_CREATION_REFUSED,		/* it was certainly not made */
+	MP_CREATION_MADE,			/* it exists; its id is known */
+	MP_CREATION_DELETING,		/* its deletion is under way */
+	MP_CREATION_GONE,			/* it was seen to be deleted */
+} MpCreationState;
+
+/* Written by creation_list.c alone. */
+typedef struct MpCreation
+{
+	MpCreationState state;
+	uint16		target;
+	int			level;			/* of the subtransaction */
+	CommandId	cid;
+	char	   *username;		/* or name, for messages */
+	int64		id;				/* MADE, DELETING, GONE; else 0 */
+	MpCall	   *create;			/* SENT; else NULL */
+	MpCall	   *deletion;		/* DELETING; else NULL */
+} MpCreation;
+
+/* ---- creation_list.c: what is known of each ---- */
+
+/* A new one, NOTED, at the current level.  It comes before the request, so
+ * that nothing can be created that is not noted. */
+extern MpCreation *mp_creation_push(uint16 target, CommandId cid,
+									const char *username);
+
+/* Forget the last one: the error that is to come says all of it. */
+extern void mp_creation_pop(MpCreation *creation);
+
+/* How many there are, and one of them, in the order of their creation: those
+ * of a level stand behind those of the levels around it. */
+extern int	mp_creation_count(void);
+extern MpCreation *mp_creation_get(int index);
+
+/* NOTED -> SENT; takes the call, or raises 53200 where that is NULL. */
+extern void mp_creation_send(MpCreation *creation, MpCall *create);
+
+/* SENT -> UNKNOWN or REFUSED, as the call has ended or is given up. */
+extern void mp_creation_end_create(MpCreation *creation,
+								   MpCreationState state);
+
+/* SENT or UNKNOWN -> MADE; returns the call, which is the caller's now. */
+extern MpCall *mp_creation_note_made(MpCreation *creation, int64 id);
+
+/* MADE -> DELETING, and back or -> GONE. */
+extern void mp_creation_delete(MpCreation *creation, MpCall *deletion);
+extern void mp_creation_end_deletion(MpCreation *creation,
+									 MpCreationState state);
+
+/* Free what is under way, in whatever state, and forget those from `first`
+ * on. */
+extern void mp_creation_drop(int first);
+
+/* Does a failed create say that the account was certainly not made? */
+extern bool mp_creation_is_refusal(const MpCall *create);
+
+/* Is an account one that this transaction has created? */
+extern bool mp_creation_is_own(const MpSettings *settings, int64 id);
+
+/* ---- creation_look.c: outcomes that nobody told ---- */
+
+/*
+ * The create went out at `start`, and no usable answer came.  Look for the
+ * account among all and raise 08006 or HV004 with what was found; `table` as
+ * in mp_creation_create().
+ */
+MP_NORETURN extern void mp_creation_raise_unknown(MpCreation *creation,
+												  const MpNewAccount *account,
+												  const char *table,
+												  TimestampTz start);
+
+#endif							/* MP_TRANSACTION_CREATION_STATE_H */
