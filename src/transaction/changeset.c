@@ -100,6 +100,7 @@ mp_changeset_target_index(const MpSettings *settings)
 const MpSettings *
 mp_changeset_target(uint16 index)
 {
+	Assert(index < target_count);
 	return targets[index].settings;
 }
 
@@ -109,6 +110,10 @@ mp_changeset_queue(const MpChange *change)
 	MpChange	own = *change;
 
 	Assert(context != NULL);	/* change->target was made in it */
+	Assert(change->account > 0);
+	Assert((change->project == 0) == (change->kind == MP_CHANGE_DELETE));
+	Assert((change->role == NULL) == (change->kind == MP_CHANGE_REMOVE ||
+									  change->kind == MP_CHANGE_DELETE));
 	own.previous = mp_changeset_last(targets[own.target].place, own.account,
 									 own.project);
 	own.level = GetCurrentTransactionNestLevel();
@@ -130,6 +135,7 @@ mp_changeset_count(void)
 const MpChange *
 mp_changeset_get(int index)
 {
+	Assert(index >= 0 && index < change_count);
 	return &changes[index];
 }
 
@@ -187,6 +193,7 @@ mp_changeset_fold(int *count)
 			fold_change(i, &finals[used++]);
 		}
 	}
+	Assert(used <= change_count);
 	*count = used;
 	return finals;
 }
@@ -205,6 +212,8 @@ mp_changeset_cut(int level)
 	{
 		const MpChange *change = &changes[--change_count];
 
+		/* the last of its key goes first, and the one before is the last */
+		Assert(change->previous < change_count);
 		set_last(change, change->previous);
 		if (change->kind == MP_CHANGE_DELETE)
 			delete_count--;
@@ -267,6 +276,10 @@ push_change(const MpChange *change)
 		changes = mp_array_grow(changes, &change_size, sizeof(MpChange));
 		MemoryContextSwitchTo(old);
 	}
+	Assert(change_count < change_size);
+	/* those of a level stand behind those of the levels around it */
+	Assert(change_count == 0 ||
+		   changes[change_count - 1].level <= change->level);
 	set_last(change, change_count);
 	changes[change_count++] = *change;
 	if (change->kind == MP_CHANGE_DELETE)
@@ -340,6 +353,7 @@ set_last(const MpChange *change, int32 last)
 	KeyEntry   *entry = hash_search(keys, &key,
 									last < 0 ? HASH_REMOVE : HASH_ENTER, NULL);
 
+	Assert(entry != NULL);
 	if (last >= 0)
 		entry->last = last;
 }

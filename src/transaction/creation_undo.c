@@ -56,6 +56,7 @@ mp_creation_undo(int level)
 	end_undo(deadline);
 	warn_of_rest(first);
 	mp_creation_drop(first);
+	Assert(mp_creation_count() == first);
 	QueryCancelPending |= cancelled;
 }
 
@@ -67,6 +68,7 @@ first_of_level(int level)
 
 	while (first > 0 && mp_creation_get(first - 1)->level >= level)
 		first--;
+	Assert(first == 0 || mp_creation_get(first - 1)->level < level);
 	return first;
 }
 

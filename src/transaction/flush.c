@@ -42,6 +42,7 @@ mp_flush_send(void)
 	MpFlush    *flush = mp_flush_open();
 	MemoryContext old = MemoryContextSwitchTo(flush->context);
 
+	Assert(current == NULL);
 	current = flush;
 	PG_TRY();
 	{
@@ -53,6 +54,7 @@ mp_flush_send(void)
 		rethrow_with_report(flush, old);
 	}
 	PG_END_TRY();
+	Assert(flush->next_unit == flush->unit_count);
 	flush->complete = true;
 	MemoryContextSwitchTo(old);
 }
@@ -157,6 +159,7 @@ start_units(MpFlush *flush, MpUnit **running, int count)
 		if (count_running(running, count, settings->server_id) >=
 			settings->max_concurrency)
 			break;
+		Assert(unit->state == MP_UNIT_WAITING);
 		mp_flush_start_unit(flush, unit);
 		running[count++] = unit;
 		flush->next_unit++;

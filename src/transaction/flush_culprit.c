@@ -94,7 +94,8 @@ mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
 	return first_missing(&search, flush, unit, true);
 }
 
-/* A row that was not read but taken on trust is no knowledge. */
+/* A row without a body was not read: mp_fetch_begin() took it on trust, which
+ * tells nothing. */
 bool
 mp_flush_is_member(const MpFlush *flush, const MpUnit *unit, bool *known)
 {
@@ -161,6 +162,7 @@ first_missing(const Search *search, const MpFlush *flush, const MpUnit *unit,
 	{
 		int			final = unit->finals[i];
 
+		Assert(find_id(search, wanted_id(flush, final, projects)) != NULL);
 		if (!*find_id(search, wanted_id(flush, final, projects)))
 			return final;
 	}

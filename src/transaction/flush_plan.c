@@ -156,6 +156,7 @@ plan_rectangle(MpFlush *flush, const MpUnit *like, const MpCell *cells,
 		finals[i] = cells[i].index;
 		grants += cells[i].account == cells[0].account;
 	}
+	Assert(grants > 0 && count % grants == 0);
 	step = grants * Max(1, NAMES_PER_CALL - grants);
 	for (int at = 0; at < count; at += step)
 		mp_flush_add_unit(flush, like, &finals[at], Min(step, count - at));

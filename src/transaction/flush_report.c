@@ -44,6 +44,7 @@ mp_flush_raise(MpFlush *flush, MpError *error)
 {
 	char	   *report = mp_flush_report(flush);
 
+	Assert(!flush->reported);
 	error->detail = error->detail == NULL ? report :
 		psprintf("%s\n%s", error->detail, report);
 	flush->reported = true;

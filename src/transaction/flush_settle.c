@@ -33,6 +33,8 @@ mp_flush_settle(MpFlush *flush, MpUnit *unit)
 {
 	int			status = mp_error_status(unit->call);
 
+	Assert(unit->state == MP_UNIT_REFUSED);
+	Assert(unit->kind != MP_CALL_DELETE_ACCOUNT);
 	if (unit->kind == MP_CALL_ADD_MEMBERSHIPS ||
 		unit->kind == MP_CALL_ADD_MEMBERSHIP)
 		settle_add(flush, unit, status);

@@ -54,6 +54,7 @@ mp_overlay_begin(const MpSettings *settings, CommandId curcid)
 	MpOverlay  *overlay;
 	int			place = mp_changeset_place(settings);
 
+	Assert(place >= -1);
 	if (place < 0 && !mp_creation_any())
 		return NULL;
 	overlay = palloc0(sizeof(MpOverlay));
@@ -89,6 +90,7 @@ mp_overlay_membership(MpOverlay *overlay, int64 account, int64 project,
 		return MP_SIGHT_AS_IS;
 	if (change->kind == MP_CHANGE_REMOVE)
 		return MP_SIGHT_HIDDEN;
+	Assert(change->role != NULL);
 	old = MemoryContextSwitchTo(overlay->context);
 	overlay->seen = bms_add_member(overlay->seen, index);
 	MemoryContextSwitchTo(old);
@@ -195,7 +197,11 @@ visible_change(const MpOverlay *overlay, int64 account, int64 project,
 	if (overlay->place >= 0)
 		i = mp_changeset_last(overlay->place, account, project);
 	while (i >= 0 && mp_changeset_get(i)->cid >= overlay->curcid)
+	{
+		/* each key's changes lead back in time */
+		Assert(mp_changeset_get(i)->previous < i);
 		i = mp_changeset_get(i)->previous;
+	}
 	*index = i;
 	return i >= 0 ? mp_changeset_get(i) : NULL;
 }
