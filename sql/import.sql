@@ -85,6 +85,28 @@ SELECT relname, relowner::regrole FROM pg_class WHERE relnamespace = 'mp_import'
 SELECT count(*) FROM "mp Import".service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
+-- both keep working when they are renamed, and the messages follow
+ALTER FOREIGN TABLE "mp Import".service_accounts RENAME TO bots;
+ALTER FOREIGN TABLE "mp Import".project_memberships RENAME TO members;
+SET search_path = "mp Import", public;
+ALTER FOREIGN TABLE bots RENAME id TO "Bot";
+ALTER FOREIGN TABLE bots RENAME username TO login;
+ALTER FOREIGN TABLE members RENAME service_account_id TO bot;
+ALTER FOREIGN TABLE members RENAME role TO duty;
+SELECT "Bot", login FROM bots WHERE "Bot" = 2;
+UPDATE members SET duty = 'admin' WHERE bot = 2 AND project_id = 1002 RETURNING bot, project_id, duty;
+INSERT INTO bots (login) VALUES ('renamed') RETURNING "Bot", secret IS NOT NULL AS secret;
+INSERT INTO bots (login) VALUES ('renamed');
+DELETE FROM bots WHERE login = 'renamed' RETURNING "Bot";
+DELETE FROM bots WHERE "Bot" = 1;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
+-- a name that stands for nothing else may be given to a column of its own
+ALTER FOREIGN TABLE bots DROP COLUMN creator, ADD COLUMN id bigint OPTIONS (field 'creator');
+SELECT "Bot", id FROM bots WHERE "Bot" = 2;
+ALTER FOREIGN TABLE bots ADD COLUMN name2 text OPTIONS (field 'name');
+SELECT FROM bots;
+\echo :SQLSTATE
+
 DROP EXTENSION mixpanel_sa_fdw CASCADE;
 DROP SCHEMA mp_import CASCADE;
 DROP SCHEMA "mp Import" CASCADE;

@@ -186,6 +186,55 @@ DROP FOREIGN TABLE service_accounts;
 CREATE FOREIGN TABLE twice (id bigint, a text OPTIONS (field 'username'), b varchar OPTIONS (field 'username'), secret text)
   SERVER mp_types OPTIONS (object 'service_accounts');
 SELECT id, a, b FROM twice WHERE id = 2;
+\echo :SQLSTATE
+INSERT INTO twice (a, b) VALUES ('one', 'other') RETURNING id, secret;
+\echo :SQLSTATE
+\set VERBOSITY sqlstate
+DELETE FROM twice;
+EXPLAIN SELECT FROM twice;
+ANALYZE twice;
+COPY twice (a, b) FROM STDIN;
+one	other
+\.
+CREATE FOREIGN TABLE twice_key (service_account_id bigint, project_id bigint, role text, project bigint OPTIONS (field 'project_id'))
+  SERVER mp_types OPTIONS (object 'project_memberships');
+INSERT INTO twice_key VALUES (2, 1001, 'admin', 1002);
+UPDATE twice_key SET role = 'admin';
+\set VERBOSITY default
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
+-- a table that is declared wrongly is an error where it is used, and nowhere
+-- else: it may be listed, described, granted, commented, altered and dropped
+CREATE VIEW over_twice AS SELECT * FROM twice;
+CREATE VIEW over_unknown AS SELECT id FROM unknown_column;
+ALTER FOREIGN TABLE unknown_column ADD COLUMN oops text;
+CREATE FOREIGN TABLE nothing (id bigint) SERVER mp_types;
+CREATE FOREIGN TABLE no_columns () SERVER mp_types OPTIONS (object 'service_accounts');
+\pset format unaligned
+SELECT table_name, table_type, is_insertable_into FROM information_schema.tables WHERE table_schema = 'mp_types' AND table_name ~ 'twice|unknown|no' ORDER BY 1;
+SELECT table_name, column_name, is_updatable FROM information_schema.columns WHERE table_schema = 'mp_types' AND table_name ~ 'twice|unknown|no' ORDER BY 1, 2;
+SELECT table_name, is_updatable, is_insertable_into FROM information_schema.views WHERE table_schema = 'mp_types' ORDER BY 1;
+SELECT relname, pg_relation_is_updatable(oid, true) AS events, pg_column_is_updatable(oid, 1::smallint, true) AS first
+FROM pg_class WHERE relnamespace = 'mp_types'::regnamespace AND relname ~ 'twice|unknown|no' AND relkind IN ('f', 'v') ORDER BY 1;
+\pset format aligned
+\d twice
+\d nothing
+\d no_columns
+GRANT SELECT ON nothing, twice TO PUBLIC;
+COMMENT ON FOREIGN TABLE nothing IS 'nothing';
+\set VERBOSITY sqlstate
+SELECT FROM no_columns;
+SELECT FROM nothing;
+INSERT INTO nothing VALUES (1);
+COPY nothing FROM STDIN;
+1
+\.
+INSERT INTO over_twice VALUES (1, 'a', 'b');
+SELECT * FROM over_unknown;
+\set VERBOSITY default
+ALTER FOREIGN TABLE twice ALTER b OPTIONS (SET field 'name');
+SELECT id, a, b FROM over_twice WHERE id = 2;
+DROP VIEW over_twice, over_unknown;
+DROP FOREIGN TABLE twice, twice_key, nothing, no_columns;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
 -- one partition for each organization

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "commands/defrem.h"
+#include "lib/qunique.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
@@ -42,6 +43,7 @@ static void apply_option(MpSettings *settings, const char *name,
 static void apply_limit(MpSettings *settings, const char *name,
 						const char *value);
 static void apply_ids(MpSettings *settings, const char *value);
+static int	compare_ids(const void *a, const void *b);
 static const char *region_url(const char *region);
 static char *without_slash(const char *url);
 static char *to_api(const char *text);
@@ -363,6 +365,7 @@ apply_limit(MpSettings *settings, const char *name, const char *value)
 		mp_value_parse_int(value, 1, 64, &settings->max_concurrency);
 }
 
+/* An id that is listed twice is one id: each project is read once. */
 static void
 apply_ids(MpSettings *settings, const char *value)
 {
@@ -372,8 +375,20 @@ apply_ids(MpSettings *settings, const char *value)
 	if (count <= 0)
 		return;
 	ids = palloc((Size) count * sizeof(int64_t));
-	settings->project_count = (size_t) mp_value_parse_ids(value, ids, count);
+	count = mp_value_parse_ids(value, ids, count);
+	qsort(ids, (size_t) count, sizeof(int64_t), compare_ids);
+	settings->project_count =
+		qunique(ids, (size_t) count, sizeof(int64_t), compare_ids);
 	settings->project_ids = ids;
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64_t		one = *(const int64_t *) a;
+	int64_t		other = *(const int64_t *) b;
+
+	return (one > other) - (one < other);
 }
 
 /* Mixpanel's data residencies. */

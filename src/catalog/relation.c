@@ -96,9 +96,11 @@ static const MpRelation relations[MP_RELATION_COUNT] = {
 	},
 };
 
+static const char *object_of(Relation rel);
 static const MpRelation *find_relation(Relation rel);
 static const MpColumn *find_column(const MpRelation *relation, Relation rel,
 								   AttrNumber attnum);
+static void refuse_twin(const MpTable *table, int index);
 static void open_attribute(MpAttribute *attribute, Form_pg_attribute att);
 static bool is_direct(MpField field, Oid type, int32 typmod);
 
@@ -145,8 +147,15 @@ mp_relation_open(Relation rel)
 		table->attributes[i].column =
 			find_column(table->relation, rel, att->attnum);
 		open_attribute(&table->attributes[i], att);
+		refuse_twin(table, i);
 	}
 	return table;
+}
+
+const MpRelation *
+mp_relation_declared(Relation rel)
+{
+	return mp_relation_find(object_of(rel));
 }
 
 AttrNumber
@@ -206,12 +215,12 @@ mp_relation_attribute_name(const MpTable *table, MpField field)
 	return "";
 }
 
-static const MpRelation *
-find_relation(Relation rel)
+/* The name of what a foreign table stands for: its option, or its own name. */
+static const char *
+object_of(Relation rel)
 {
 	ForeignTable *ftable = GetForeignTable(RelationGetRelid(rel));
 	const char *object = RelationGetRelationName(rel);
-	const MpRelation *relation;
 	ListCell   *cell;
 
 	foreach(cell, ftable->options)
@@ -221,7 +230,16 @@ find_relation(Relation rel)
 		if (strcmp(def->defname, "object") == 0)
 			object = defGetString(def);
 	}
-	relation = mp_relation_find(object);
+	return object;
+}
+
+/* What a foreign table stands for; raises HV00R if Mixpanel has no such. */
+static const MpRelation *
+find_relation(Relation rel)
+{
+	const char *object = object_of(rel);
+	const MpRelation *relation = mp_relation_find(object);
+
 	if (relation == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
@@ -233,6 +251,7 @@ find_relation(Relation rel)
 	return relation;
 }
 
+/* The field behind an attribute: its option, or its own name. */
 static const MpColumn *
 find_column(const MpRelation *relation, Relation rel, AttrNumber attnum)
 {
@@ -266,6 +285,30 @@ find_column(const MpRelation *relation, Relation rel, AttrNumber attnum)
 			 errhint("Drop the column, or set its option \"field\" to one of: %s.",
 					 known.data)));
 	return NULL;
+}
+
+/*
+ * Two columns for one field: SELECT could show it twice, but a row to be
+ * written could have two values of it.
+ */
+static void
+refuse_twin(const MpTable *table, int index)
+{
+	const MpAttribute *attribute = &table->attributes[index];
+
+	for (int i = 0; i < index; i++)
+	{
+		const MpAttribute *other = &table->attributes[i];
+
+		if (other->column != attribute->column)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("columns \"%s\" and \"%s\" of foreign table \"%s\" stand for the same field \"%s\"",
+						other->name, attribute->name, table->name,
+						attribute->column->name),
+				 errhint("Drop one of them, or set its column option \"field\" to another field.")));
+	}
 }
 
 static void

@@ -87,10 +87,17 @@ extern const MpColumn *mp_relation_column(const MpRelation *relation,
 										  const char *name);
 
 /*
- * Resolve a foreign table: its object option, and each attribute's field
- * option.  Raises HV00R for an unknown object, HV005 for an unknown column.
+ * Resolve a foreign table that is about to be used: its object option, and
+ * each attribute's field option.  Raises HV00R for an unknown object, HV005
+ * for an unknown column, 42701 for two columns with one field.
  */
 extern MpTable *mp_relation_open(Relation rel);
+
+/*
+ * What a foreign table that is merely looked at claims to be; NULL for what
+ * Mixpanel does not have.  Raises nothing, whatever its columns are.
+ */
+extern const MpRelation *mp_relation_declared(Relation rel);
 
 /* The attribute that shows a field; InvalidAttrNumber if none does. */
 extern AttrNumber mp_relation_attribute(const MpTable *table, MpField field);
@@ -128,6 +135,15 @@ extern char *mp_relation_text(const MpTable *table, TupleTableSlot *slot,
  * years that RFC 3339 cannot write. */
 extern char *mp_relation_time(const MpTable *table, TupleTableSlot *slot,
 							  MpField field);
+
+/*
+ * Make the column `attrs` of a row agree with a role that the row has been
+ * given since the API sent it: where the API's object has a role, it is
+ * replaced.  The slot may be of any kind; its new tuple is palloc'ed in the
+ * current context.  `role` is UTF-8.
+ */
+extern void mp_relation_show_role(const MpTable *table, TupleTableSlot *slot,
+								  const char *role);
 
 /* What the foreign table calls a field, for messages; our own name for it
  * where no attribute shows it. */

@@ -83,6 +83,10 @@ is_wanted(const ImportForeignSchemaStmt *stmt, const char *name)
 	return true;
 }
 
+/*
+ * The options say what the table and its columns stand for, so that both may
+ * be renamed, as after postgres_fdw's import.
+ */
 static void
 create_table(const char *schema, const char *server,
 			 const MpRelation *relation)
@@ -96,11 +100,14 @@ create_table(const char *schema, const char *server,
 	{
 		const MpColumn *column = &relation->columns[i];
 
-		appendStringInfo(&sql, "%s%s %s%s", i > 0 ? ", " : "",
-						 quote_identifier(column->name), column->type,
+		appendStringInfo(&sql, "%s%s %s OPTIONS (field %s)%s",
+						 i > 0 ? ", " : "", quote_identifier(column->name),
+						 column->type, quote_literal_cstr(column->name),
 						 column->not_null ? " NOT NULL" : "");
 	}
-	appendStringInfo(&sql, ") SERVER %s", quote_identifier(server));
+	appendStringInfo(&sql, ") SERVER %s OPTIONS (object %s)",
+					 quote_identifier(server),
+					 quote_literal_cstr(relation->name));
 	run(sql.data);
 
 	resetStringInfo(&sql);
