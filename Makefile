@@ -36,6 +36,7 @@ OBJS = \
 	src/fdw/join_exec.o \
 	src/fdw/join_plan.o \
 	src/fdw/modify.o \
+	src/fdw/modify_plan.o \
 	src/fdw/modify_row.o \
 	src/fdw/plan.o \
 	src/fdw/plan_fields.o \

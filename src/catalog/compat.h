@@ -36,6 +36,13 @@
 #define MP_MODULE_MAGIC(module, its_version) PG_MODULE_MAGIC
 #endif
 
+/* A variable of RETURNING that names the row before the change. */
+#if PG_VERSION_NUM >= 180000
+#define MP_IS_OLD(var) ((var)->varreturningtype == VAR_RETURNING_OLD)
+#else
+#define MP_IS_OLD(var) ((void) (var), false)
+#endif
+
 /* A function that does not return; before the declaration's type. */
 #if PG_VERSION_NUM >= 180000
 #define MP_NORETURN pg_noreturn

@@ -10,9 +10,13 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -34,6 +38,8 @@ static Datum read_form(MpAttribute *attribute, char *text);
 static char *to_server(const MpText *text);
 static Datum parse_document(const char *text, const MpRecord *record);
 static Datum without_key(Datum document, const char *key);
+static Datum with_role(Datum document, const char *role);
+static Datum document_value(MpAttribute *attribute, Datum document);
 static char *value_form(MpAttribute *attribute, Datum datum);
 static Datum slot_datum(const MpTable *table, TupleTableSlot *slot,
 						MpField field, MpAttribute **attribute);
@@ -184,6 +190,13 @@ read_attrs(MpAttribute *attribute, const MpRecord *record)
 											   PG_UTF8), record);
 	document = without_key(document, "token");
 	document = without_key(document, "secret");
+	return document_value(attribute, document);
+}
+
+/* A document as a value of the attribute's type. */
+static Datum
+document_value(MpAttribute *attribute, Datum document)
+{
 	if (attribute->direct)
 		return document;
 	return read_form(attribute,
@@ -238,6 +251,25 @@ without_key(Datum document, const char *key)
 							   CStringGetTextDatum(key));
 }
 
+/* An object that has a role, with another; else as it is. */
+static Datum
+with_role(Datum document, const char *role)
+{
+	JsonbValue	found;
+	StringInfoData text;
+	Datum		own;
+
+	if (getKeyJsonValueFromContainer(&DatumGetJsonbP(document)->root, "role",
+									 strlen("role"), &found) == NULL)
+		return document;
+	initStringInfo(&text);
+	appendStringInfoString(&text, "{\"role\": ");
+	escape_json(&text, pg_any_to_server(role, (int) strlen(role), PG_UTF8));
+	appendStringInfoChar(&text, '}');
+	own = DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
+	return DirectFunctionCall2(jsonb_concat, document, own);
+}
+
 static Datum
 read_form(MpAttribute *attribute, char *text)
 {
@@ -252,6 +284,34 @@ to_server(const MpText *text)
 	char	   *copy = pnstrdup(text->data, text->length);
 
 	return pg_any_to_server(copy, (int) text->length, PG_UTF8);
+}
+
+void
+mp_relation_show_role(const MpTable *table, TupleTableSlot *slot,
+					  const char *role)
+{
+	AttrNumber	attnum = mp_relation_attribute(table, MP_FIELD_ATTRS);
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+	MpAttribute *attribute;
+	Datum	   *values;
+	Datum		document;
+
+	if (attnum == InvalidAttrNumber || slot_attisnull(slot, attnum))
+		return;
+	slot_getallattrs(slot);
+	attribute = &table->attributes[attnum - 1];
+	values = palloc(sizeof(Datum) * (Size) desc->natts);
+	memcpy(values, slot->tts_values, sizeof(Datum) * (Size) desc->natts);
+	document = values[attnum - 1];
+	if (!attribute->direct)
+		document = DirectFunctionCall1(jsonb_in,
+									   CStringGetDatum(value_form(attribute,
+																  document)));
+	values[attnum - 1] = document_value(attribute,
+										with_role(document, role));
+	/* the values may lie in the tuple that the slot has now */
+	ExecForceStoreHeapTuple(heap_form_tuple(desc, values, slot->tts_isnull),
+							slot, false);
 }
 
 int64

@@ -11,16 +11,13 @@
  */
 #include "postgres.h"
 
-#include "access/sysattr.h"
-#include "access/table.h"
 #include "access/xact.h"
-#include "catalog/pg_type.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
-#include "nodes/makefuncs.h"
-#include "optimizer/appendinfo.h"
-#include "optimizer/optimizer.h"
-#include "parser/parsetree.h"
+#include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -28,24 +25,25 @@
 #include "catalog/compat.h"
 #include "catalog/option.h"
 #include "fdw/modify.h"
+#include "fdw/scan.h"
 #include "remote/session.h"
 #include "transaction/changeset.h"
 
-#define ID_JUNK "mixpanel_id"
-#define PROJECT_JUNK "mixpanel_project_id"
-#define ROW_JUNK "wholerow"		/* the name that core gives to a whole row */
+/* What find_scan() looks for and finds. */
+typedef struct ScanSearch
+{
+	Index		rti;			/* of the table that is read */
+	ForeignScanState *scan;
+} ScanSearch;
 
-static void add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
-						   AttrNumber attnum, const char *name);
-static char *junk_name(const char *name, Relation rel, AttrNumber attnum);
-static AttrNumber find_key_target(List *tlist, const MpTable *table,
-								  Relation rel, MpField field);
-static void check_update(const MpTable *table, List *colnos);
-static bool reads_secret(const MpTable *table, Index rtindex, List *returning);
+static Index returning_varno(const ModifyTableState *mtstate,
+							 const ResultRelInfo *rinfo);
+static bool find_scan(PlanState *node, void *arg);
 static MpModify *begin_modify(ModifyTableState *mtstate,
 							  ResultRelInfo *rinfo);
+static bool has_row_readers(const TriggerDesc *triggers);
 static void require_secret(const MpModify *modify);
-static void refuse_on_conflict(OnConflictAction action);
+static const char *quoted_name(const MpTable *table, MpField field);
 static MpModify *begin_row(ResultRelInfo *rinfo);
 static void check_view_options(ResultRelInfo *rinfo, TupleTableSlot *slot,
 							   EState *estate);
@@ -54,48 +52,10 @@ static int64 junk_id(const MpModify *modify, TupleTableSlot *planSlot,
 static void check_own_account(const MpModify *modify, int64 account);
 static void check_keys(const MpModify *modify, TupleTableSlot *slot,
 					   const MpChange *change);
+static void check_unchanged(const MpModify *modify, TupleTableSlot *old,
+							TupleTableSlot *slot);
 static void store_old_row(const MpModify *modify, TupleTableSlot *planSlot,
 						  TupleTableSlot *slot);
-
-void
-mixpanelAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
-								RangeTblEntry *target_rte
-								pg_attribute_unused(),
-								Relation target_relation)
-{
-	MpTable    *table = mp_relation_open(target_relation);
-
-	add_key_target(root, rtindex, target_relation,
-				   mp_relation_key(table, MP_FIELD_ID), ID_JUNK);
-	if (table->relation->kind == MP_RELATION_MEMBERSHIPS)
-		add_key_target(root, rtindex, target_relation,
-					   mp_relation_key(table, MP_FIELD_PROJECT_ID),
-					   PROJECT_JUNK);
-	/* a row that is not there any more can only be returned from memory */
-	if (root->parse->returningList != NIL)
-		add_row_identity_var(root, makeVar((int) rtindex, InvalidAttrNumber,
-										   RECORDOID, -1, InvalidOid, 0),
-							 rtindex, ROW_JUNK);
-}
-
-List *
-mixpanelPlanForeignModify(PlannerInfo *root, ModifyTable *plan,
-						  Index resultRelation, int subplan_index)
-{
-	RangeTblEntry *rte = planner_rt_fetch(resultRelation, root);
-	Relation	rel = table_open(rte->relid, NoLock);
-	MpTable    *table = mp_relation_open(rel);
-	List	   *returning = NIL;
-
-	table_close(rel, NoLock);
-	refuse_on_conflict(plan->onConflictAction);
-	if (plan->operation == CMD_UPDATE)
-		check_update(table, list_nth(plan->updateColnosLists, subplan_index));
-	if (plan->returningLists != NIL)
-		returning = list_nth(plan->returningLists, subplan_index);
-	return list_make1(makeInteger(reads_secret(table, resultRelation,
-											   returning)));
-}
 
 void
 mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
@@ -114,34 +74,50 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 		require_secret(modify);
 	else
 	{
-		modify->id_junk = find_key_target(tlist, modify->table,
-										  rinfo->ri_RelationDesc,
-										  MP_FIELD_ID);
+		ScanSearch	search = {.rti = rinfo->ri_RangeTableIndex};
+
+		find_scan(outerPlanState(mtstate), &search);
+		modify->scan = search.scan;
+		modify->id_junk = mp_modify_key_target(tlist, modify->table,
+											   rinfo->ri_RelationDesc,
+											   MP_FIELD_ID);
 		if (modify->table->relation->kind == MP_RELATION_MEMBERSHIPS)
-			modify->project_junk = find_key_target(tlist, modify->table,
-												   rinfo->ri_RelationDesc,
-												   MP_FIELD_PROJECT_ID);
-		modify->row_junk = ExecFindJunkAttributeInTlist(tlist, ROW_JUNK);
+			modify->project_junk = mp_modify_key_target(tlist, modify->table,
+														rinfo->ri_RelationDesc,
+														MP_FIELD_PROJECT_ID);
+		modify->row_junk =
+			ExecFindJunkAttributeInTlist(tlist, MP_MODIFY_ROW_JUNK);
 		modify->returning =
 			((ModifyTable *) mtstate->ps.plan)->returningLists != NIL;
 	}
 }
 
-/* COPY FROM, and rows that a partitioned table sends here. */
+/*
+ * COPY FROM, and rows that a partitioned table sends here: those of INSERT,
+ * and those that UPDATE moves.  The latter may come to a partition that is
+ * itself a target of the UPDATE.  What it is changing could meet what it moves
+ * here, so it is refused, as postgres_fdw does; and the state that the UPDATE
+ * needs stays where it is.
+ */
 void
 mixpanelBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 {
-	MpModify   *modify = begin_modify(mtstate, rinfo);
+	MpModify   *modify;
 	ModifyTable *plan = (ModifyTable *) mtstate->ps.plan;
-	Index		rti = rinfo->ri_RangeTableIndex;
+	Index		varno;
 
+	if (rinfo->ri_FdwState != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot route tuples into foreign table to be updated \"%s\"",
+						RelationGetRelationName(rinfo->ri_RelationDesc)),
+				 errhint("Write a condition that leaves its rows out, or delete the rows and insert them anew.")));
 	if (plan != NULL)
-		refuse_on_conflict(plan->onConflictAction);
-	/* a partition's RETURNING list names the root's range table entry */
-	if (rti == 0 && rinfo->ri_RootResultRelInfo != NULL)
-		rti = rinfo->ri_RootResultRelInfo->ri_RangeTableIndex;
-	modify->reads_secret = reads_secret(modify->table, rti,
-										rinfo->ri_returningList);
+		mp_modify_refuse_on_conflict(plan->onConflictAction);
+	modify = begin_modify(mtstate, rinfo);
+	varno = returning_varno(mtstate, rinfo);
+	modify->reads_secret = mp_modify_reads_secret(modify->table, varno,
+												  rinfo->ri_returningList);
 	require_secret(modify);
 }
 
@@ -185,10 +161,15 @@ mixpanelExecForeignUpdate(EState *estate pg_attribute_unused(),
 	check_keys(modify, slot, &change);
 	change.role = mp_modify_role(modify, slot);
 	if (rinfo->ri_oldTupleSlot != NULL && !TTS_EMPTY(rinfo->ri_oldTupleSlot))
+	{
+		check_unchanged(modify, rinfo->ri_oldTupleSlot, slot);
 		change.old_role = mp_relation_text(modify->table,
 										   rinfo->ri_oldTupleSlot,
 										   MP_FIELD_ROLE);
+	}
 	queued = mp_changeset_queue(&change);
+	if (queued)
+		mp_relation_show_role(modify->table, slot, change.role);
 	MemoryContextSwitchTo(old);
 	return queued ? slot : NULL;
 }
@@ -229,6 +210,8 @@ mixpanelEndForeignModify(EState *estate pg_attribute_unused(),
 {
 	MpModify   *modify = rinfo->ri_FdwState;
 
+	/* core may end a target by both of its roles */
+	rinfo->ri_FdwState = NULL;
 	if (modify != NULL)
 		MemoryContextDelete(modify->row_context);
 }
@@ -239,110 +222,37 @@ mixpanelEndForeignInsert(EState *estate, ResultRelInfo *rinfo)
 	mixpanelEndForeignModify(estate, rinfo);
 }
 
-int
-mixpanelIsForeignRelUpdatable(Relation rel)
+/*
+ * The range table entry that the variables of a target's RETURNING list carry.
+ * A partition that routing opened has none of its own; its list was made from
+ * that of the statement's first target, which for UPDATE is another partition.
+ */
+static Index
+returning_varno(const ModifyTableState *mtstate, const ResultRelInfo *rinfo)
 {
-	int			events = (1 << CMD_INSERT) | (1 << CMD_DELETE);
-
-	if (!mp_option_bool(RelationGetRelid(rel), "updatable", true))
-		return 0;
-	if (mp_relation_open(rel)->relation->kind == MP_RELATION_MEMBERSHIPS)
-		events |= 1 << CMD_UPDATE;
-	return events;
+	if (rinfo->ri_RangeTableIndex != 0)
+		return rinfo->ri_RangeTableIndex;
+	return mtstate->resultRelInfo[0].ri_RangeTableIndex;
 }
 
-void
-mixpanelExecForeignTruncate(List *rels,
-							DropBehavior behavior pg_attribute_unused(),
-							bool restart_seqs pg_attribute_unused())
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot truncate foreign table \"%s\"",
-					RelationGetRelationName((Relation) linitial(rels))),
-			 errdetail("Mixpanel has no such call."),
-			 errhint("Use DELETE.")));
-}
-
-static void
-add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
-			   AttrNumber attnum, const char *name)
-{
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-
-	add_row_identity_var(root, makeVar((int) rtindex, attnum, att->atttypid,
-									   att->atttypmod, att->attcollation, 0),
-						 rtindex, junk_name(name, rel, attnum));
-}
-
-/* Partitions share a name only if they mean the same attribute by it. */
-static char *
-junk_name(const char *name, Relation rel, AttrNumber attnum)
-{
-	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-
-	return psprintf("%s_%d_%u_%d_%u", name, attnum, att->atttypid,
-					att->atttypmod, att->attcollation);
-}
-
-/* Where a key stands in the subplan's rows. */
-static AttrNumber
-find_key_target(List *tlist, const MpTable *table, Relation rel, MpField field)
-{
-	const char *name = field == MP_FIELD_ID ? ID_JUNK : PROJECT_JUNK;
-
-	return ExecFindJunkAttributeInTlist(tlist,
-										junk_name(name, rel,
-												  mp_relation_key(table,
-																  field)));
-}
-
-/* colnos: attributes that UPDATE sets.  The API can change a role only. */
-static void
-check_update(const MpTable *table, List *colnos)
-{
-	ListCell   *cell;
-
-	if (table->relation->kind == MP_RELATION_ACCOUNTS)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot update foreign table \"%s\"", table->name),
-				 errdetail("Mixpanel has no call to change a service account."),
-				 errhint("Create a new account, and delete the old one.")));
-	foreach(cell, colnos)
-	{
-		const MpAttribute *attribute =
-			&table->attributes[lfirst_int(cell) - 1];
-
-		if (attribute->column->update)
-			continue;
-		if (attribute->column->insert == MP_COLUMN_READ_ONLY)
-			ereport(ERROR,
-					(errcode(ERRCODE_GENERATED_ALWAYS),
-					 errmsg("column \"%s\" of foreign table \"%s\" can only be read",
-							attribute->name, table->name)));
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot update column \"%s\" of foreign table \"%s\"",
-						attribute->name, table->name),
-				 errdetail("Mixpanel can change the role of a membership only."),
-				 errhint("Delete the row and insert another.")));
-	}
-}
-
+/* The scan that gives the rows of a target. */
 static bool
-reads_secret(const MpTable *table, Index rtindex, List *returning)
+find_scan(PlanState *node, void *arg)
 {
-	AttrNumber	attnum = mp_relation_attribute(table, MP_FIELD_SECRET);
-	Bitmapset  *attrs = NULL;
+	ScanSearch *search = arg;
 
-	if (attnum == InvalidAttrNumber)
+	if (node == NULL)
 		return false;
-	pull_varattnos((Node *) returning, rtindex, &attrs);
-	return bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, attrs) ||
-		bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attrs);
+	if (IsA(node, ForeignScanState) &&
+		((ForeignScan *) node->plan)->scan.scanrelid == search->rti)
+	{
+		search->scan = (ForeignScanState *) node;
+		return true;
+	}
+	return planstate_tree_walker(node, find_scan, arg);
 }
 
+/* What both roles of a target need; becomes the target's state. */
 static MpModify *
 begin_modify(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 {
@@ -356,6 +266,7 @@ begin_modify(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 														mtstate->ps.state));
 	mp_option_require(modify->settings, true);
 	modify->target = -1;
+	modify->triggers_read = has_row_readers(rinfo->ri_TrigDesc);
 	/* COPY has no plan, and does not tell its command's id */
 	modify->cid = mtstate->ps.plan != NULL ?
 		mtstate->ps.state->es_output_cid : GetCurrentCommandId(true);
@@ -369,11 +280,36 @@ begin_modify(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 	return modify;
 }
 
+/* Is there an AFTER trigger that will be given each new row? */
+static bool
+has_row_readers(const TriggerDesc *triggers)
+{
+	char		disabled = SessionReplicationRole ==
+		SESSION_REPLICATION_ROLE_REPLICA ?
+		TRIGGER_FIRES_ON_ORIGIN : TRIGGER_FIRES_ON_REPLICA;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_TYPE_MATCHES(trigger->tgtype, TRIGGER_TYPE_ROW,
+								 TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT) &&
+			trigger->tgenabled != TRIGGER_DISABLED &&
+			trigger->tgenabled != disabled)
+			return true;
+	}
+	return false;
+}
+
 /* A credential that nobody can ever use is worse than none. */
 static void
 require_secret(const MpModify *modify)
 {
-	if (modify->table->relation->kind != MP_RELATION_ACCOUNTS ||
+	const MpTable *table = modify->table;
+	bool		has_column = mp_relation_attribute(table, MP_FIELD_SECRET) !=
+		InvalidAttrNumber;
+
+	if (table->relation->kind != MP_RELATION_ACCOUNTS ||
 		modify->reads_secret || mp_allow_unreturned_secret)
 		return;
 	ereport(ERROR,
@@ -381,17 +317,18 @@ require_secret(const MpModify *modify)
 			 errmsg("INSERT into foreign table \"%s\" would lose the new account's secret",
 					modify->table->name),
 			 errdetail("Mixpanel shows the secret once, in the answer to the creation, and this statement does not read it."),
-			 errhint("Add RETURNING id, secret; or set mixpanel_sa_fdw.allow_unreturned_secret.")));
+			 has_column ?
+			 errhint("Add RETURNING %s, %s; or set mixpanel_sa_fdw.allow_unreturned_secret.",
+					 quoted_name(table, MP_FIELD_ID),
+					 quoted_name(table, MP_FIELD_SECRET)) :
+			 errhint("Add a column \"secret\" to the table, and RETURNING id, secret to the statement; or set mixpanel_sa_fdw.allow_unreturned_secret.")));
 }
 
-static void
-refuse_on_conflict(OnConflictAction action)
+/* What the table calls a field, as it is written in a statement. */
+static const char *
+quoted_name(const MpTable *table, MpField field)
 {
-	if (action != ONCONFLICT_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("INSERT with ON CONFLICT is not supported on Mixpanel's tables"),
-				 errhint("Adding a membership that exists sets its role.")));
+	return quote_identifier(mp_relation_attribute_name(table, field));
 }
 
 static MpModify *
@@ -454,17 +391,23 @@ junk_id(const MpModify *modify, TupleTableSlot *planSlot, AttrNumber junk,
 static void
 check_own_account(const MpModify *modify, int64 account)
 {
-	const MpRoutes *routes = mp_session_routes(modify->settings);
+	const MpTable *table = modify->table;
+	bool		named = mp_relation_attribute(table, MP_FIELD_USERNAME) !=
+		InvalidAttrNumber;
 
-	if (routes->own_account != account ||
-		routes->own_user != modify->settings->user_id)
+	if (modify->scan == NULL || !mp_scan_is_own_account(modify->scan, account))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),
 			 errmsg("cannot delete service account " INT64_FORMAT ", which this connection authenticates with",
 					account),
-			 errhint("Use the user mapping of another account, or exclude the row: WHERE username <> %s.",
-					 quote_literal_cstr(modify->settings->username))));
+			 named ?
+			 errhint("Use the user mapping of another account, or exclude the row: WHERE %s <> %s.",
+					 quoted_name(table, MP_FIELD_USERNAME),
+					 quote_literal_cstr(modify->settings->username)) :
+			 errhint("Use the user mapping of another account, or exclude the row: WHERE %s <> " INT64_FORMAT ".",
+					 quoted_name(table, MP_FIELD_ID),
+					 account)));
 }
 
 /* A trigger may have changed what the statement did not. */
@@ -483,6 +426,34 @@ check_keys(const MpModify *modify, TupleTableSlot *slot,
 			 errhint("Delete the row and insert another.")));
 }
 
+/*
+ * A trigger may also have set what the statement could not; the row that is
+ * returned must not show it.
+ */
+static void
+check_unchanged(const MpModify *modify, TupleTableSlot *old,
+				TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+
+	slot_getallattrs(old);
+	slot_getallattrs(slot);
+	for (int i = 0; i < modify->table->natts; i++)
+	{
+		const MpAttribute *attribute = &modify->table->attributes[i];
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (attribute->column == NULL || attribute->column->update ||
+			(old->tts_isnull[i] && slot->tts_isnull[i]))
+			continue;
+		if (old->tts_isnull[i] || slot->tts_isnull[i] ||
+			!datum_image_eq(old->tts_values[i], slot->tts_values[i],
+							att->attbyval, att->attlen))
+			mp_modify_refuse_update(modify->table, attribute);
+	}
+}
+
+/* What RETURNING shows of a row that is deleted. */
 static void
 store_old_row(const MpModify *modify, TupleTableSlot *planSlot,
 			  TupleTableSlot *slot)

@@ -15,6 +15,7 @@
 #include "nodes/plannodes.h"
 
 #include "base/settings.h"
+#include "catalog/compat.h"
 #include "catalog/relation.h"
 #include "http/http.h"
 
@@ -24,7 +25,11 @@ enum MpModifyPrivate
 	MP_MODIFY_READS_SECRET,		/* Integer: RETURNING takes the secret */
 };
 
-/* ResultRelInfo.ri_FdwState; lives in the query's context. */
+/*
+ * ResultRelInfo.ri_FdwState.  One executor's target has one state, made by
+ * BeginForeignModify or by BeginForeignInsert, never by both: see there.  It
+ * lives in the query's context (COPY: the command's).
+ */
 typedef struct MpModify
 {
 	MpTable    *table;
@@ -33,7 +38,10 @@ typedef struct MpModify
 	CommandId	cid;			/* of the command */
 	char	   *quoted_name;	/* of the table, for hints */
 	bool		reads_secret;
+	bool		triggers_read;	/* AFTER ROW triggers get new rows */
 	bool		returning;		/* the row is needed after a DELETE */
+	ForeignScanState *scan;		/* of the rows to be changed; NULL: INSERT, or
+								 * a plan that is known to give none */
 	AttrNumber	id_junk;		/* in the subplan's rows */
 	AttrNumber	project_junk;
 	AttrNumber	row_junk;
@@ -70,6 +78,25 @@ extern void mixpanelEndForeignInsert(EState *estate, ResultRelInfo *rinfo);
 extern int	mixpanelIsForeignRelUpdatable(Relation rel);
 extern void mixpanelExecForeignTruncate(List *rels, DropBehavior behavior,
 										bool restart_seqs);
+
+/* The name that core gives to a whole row among a subplan's columns. */
+#define MP_MODIFY_ROW_JUNK "wholerow"
+
+/* Where a key (MP_FIELD_ID, MP_FIELD_PROJECT_ID) is in a subplan's rows. */
+extern AttrNumber mp_modify_key_target(List *tlist, const MpTable *table,
+									   Relation rel, MpField field);
+
+/* Does a RETURNING list whose variables carry `varno` take the new secret? */
+extern bool mp_modify_reads_secret(const MpTable *table, Index varno,
+								   List *returning);
+
+/* Raise 428C9 for a column that is read-only, 0A000 for another that UPDATE
+ * cannot change. */
+MP_NORETURN extern void mp_modify_refuse_update(const MpTable *table,
+												const MpAttribute *attribute);
+
+/* Raise 0A000 for any ON CONFLICT. */
+extern void mp_modify_refuse_on_conflict(OnConflictAction action);
 
 /* Write one row of each kind; modify_row.c. */
 extern void mp_modify_insert_account(MpModify *modify,

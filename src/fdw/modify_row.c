@@ -77,7 +77,11 @@ mp_modify_insert_account(MpModify *modify,
 	mp_creation_row_add((uint16) modify->target, modify->cid, record);
 	fill_account(modify, record, slot);
 	mp_creation_forget_answer(&modify->tally);
-	if (!modify->reads_secret)
+	if (!modify->reads_secret && modify->triggers_read)
+		ereport(NOTICE,
+				(errmsg("only the triggers of foreign table \"%s\" were given the secret of new service account " INT64_FORMAT,
+						modify->table->name, id)));
+	else if (!modify->reads_secret)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
 				 errmsg("the secret of new service account " INT64_FORMAT " was not read and is lost",

@@ -17,7 +17,6 @@
 #include "catalog/option.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
-#include "remote/session.h"
 
 static void read_private(MpScan *scan, ForeignScan *plan);
 static void begin_lookup(ForeignScanState *node);
@@ -28,7 +27,7 @@ static MpFetchState next_base_row(ForeignScanState *node);
 static bool fill_row(ForeignScanState *node, const MpRecord *record);
 static bool fill_membership(MpScan *scan, const MpRecord *record,
 							TupleTableSlot *slot);
-static void note_own_account(MpScan *scan, const MpRecord *record);
+static void note_own_account(ForeignScanState *node, const MpRecord *record);
 static bool fill_added(MpScan *scan, TupleTableSlot *slot);
 static bool fill_created(MpScan *scan, TupleTableSlot *slot);
 
@@ -121,6 +120,20 @@ mp_scan_tally(const MpScan *scan, MpTally *tally)
 	*tally = scan->tally;
 	if (scan->fetch != NULL)
 		mp_fetch_add_tally(scan->fetch, tally);
+}
+
+bool
+mp_scan_is_own_account(ForeignScanState *node, int64 account)
+{
+	MpScan	   *scan = node->fdw_state;
+	ListCell   *cell;
+
+	foreach(cell, scan->own_accounts)
+	{
+		if (*(int64 *) lfirst(cell) == account)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -260,7 +273,7 @@ fill_row(ForeignScanState *node, const MpRecord *record)
 	if (scan->lookup.relation == MP_RELATION_MEMBERSHIPS)
 		return fill_membership(scan, record, slot);
 	if (scan->target == MP_SCAN_FOR_DELETE)
-		note_own_account(scan, record);
+		note_own_account(node, record);
 	if (scan->overlay != NULL &&
 		mp_overlay_account(scan->overlay, account) == MP_SIGHT_HIDDEN)
 		return false;
@@ -286,33 +299,36 @@ fill_membership(MpScan *scan, const MpRecord *record, TupleTableSlot *slot)
 
 		mp_record_set_text(&changed, MP_FIELD_ROLE, role, strlen(role));
 		mp_relation_fill(scan->table, scan->wanted, &changed, slot);
+		mp_relation_show_role(scan->table, slot, role);
 	}
 	else
 		mp_relation_fill(scan->table, scan->wanted, record, slot);
 	return true;
 }
 
-/* Its deletion will be refused; that of one which it was before, will not. */
+/*
+ * Note an account that has the name which the scan's own requests
+ * authenticate with: its deletion is refused.
+ */
 static void
-note_own_account(MpScan *scan, const MpRecord *record)
+note_own_account(ForeignScanState *node, const MpRecord *record)
 {
+	MpScan	   *scan = node->fdw_state;
 	const MpValue *username = &record->values[MP_FIELD_USERNAME];
 	int64		account = record->values[MP_FIELD_ID].as.integer;
 	const char *own = scan->settings->username;
-	MpRoutes   *routes;
+	MemoryContext old;
 
-	if (!username->present || own == NULL)
+	if (!username->present || own == NULL ||
+		username->as.text.length != strlen(own) ||
+		memcmp(username->as.text.data, own, strlen(own)) != 0 ||
+		mp_scan_is_own_account(node, account))
 		return;
-	routes = mp_session_routes(scan->settings);
-	if (username->as.text.length == strlen(own) &&
-		memcmp(username->as.text.data, own, strlen(own)) == 0)
-	{
-		routes->own_account = account;
-		routes->own_user = scan->settings->user_id;
-	}
-	else if (routes->own_account == account &&
-			 routes->own_user == scan->settings->user_id)
-		routes->own_account = 0;
+	old = MemoryContextSwitchTo(node->ss.ps.state->es_query_cxt);
+	scan->own_accounts = lappend(scan->own_accounts,
+								 memcpy(palloc(sizeof(int64)), &account,
+										sizeof(int64)));
+	MemoryContextSwitchTo(old);
 }
 
 static bool

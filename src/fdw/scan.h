@@ -53,6 +53,9 @@ typedef struct MpScan
 	bool		base_done;		/* rows of the API are read, those added by
 								 * this transaction follow */
 	MpTally		tally;			/* of fetches that are over */
+	List	   *own_accounts;	/* of a DELETE: ids (int64 *) of the rows read
+								 * whose account the requests authenticate
+								 * with */
 
 	bool		async;			/* below an Append: do not wait */
 	bool		would_wait;		/* the empty slot means only that */
@@ -95,6 +98,10 @@ extern void mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
  * and the caller's to keep until then.
  */
 extern void mp_scan_gather(ForeignScanState *node, int64 *ids, int count);
+
+/* Of a scan for DELETE: is this a row it has read, of the account that its
+ * requests authenticate with? */
+extern bool mp_scan_is_own_account(ForeignScanState *node, int64 account);
 
 /* What the scan has cost so far. */
 extern void mp_scan_tally(const MpScan *scan, MpTally *tally);

@@ -200,8 +200,7 @@ note_change(Datum arg pg_attribute_unused(), int cache_id, uint32 hash_value)
 /*
  * A server or a user mapping that this session uses has changed: connections
  * may lead to the wrong host, and what was learnt of the server's routes may
- * be wrong.  The account one authenticates with stays: a DELETE may be about
- * to meet it.
+ * be wrong.
  */
 static void
 apply_change(void)
@@ -213,13 +212,10 @@ apply_change(void)
 		mp_http_close_idle(pool);
 	for (Place *place = places; place != NULL; place = place->next)
 	{
-		MpRoutes	kept = {
-			.own_account = place->routes.own_account,
-			.own_user = place->routes.own_user,
-		};
+		MpRoutes	unknown = {0};
 
 		if (place->doubtful)
-			place->routes = kept;
+			place->routes = unknown;
 		place->doubtful = false;
 	}
 }

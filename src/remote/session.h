@@ -36,9 +36,6 @@ typedef struct MpRoutes
 	MpRoute		bulk_add;
 	MpRoute		bulk_remove;
 	MpRoute		single_remove;
-	int64		own_account;	/* id of the account one authenticates with,
-								 * as last seen for own_user; 0: not seen */
-	uint32		own_user;		/* the role whose mapping that was */
 } MpRoutes;
 
 /* GUCs, defined in mixpanel_sa_fdw.c. */

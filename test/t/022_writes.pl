@@ -453,12 +453,12 @@ subtest 'one\'s own account is not deleted' => sub {
 		'DELETE FROM mp.service_accounts WHERE id = 1',
 		'DELETE FROM mp.service_accounts',
 		'DELETE FROM mp.service_accounts WHERE created < now() RETURNING id',
-		'DELETE FROM bare WHERE id = 1',
+		'DELETE FROM bare WHERE key = 1',
 		'DELETE FROM bare WHERE key = 1 AND changes_server()',
 	);
 
 	$test->rows(<<'SQL');
-CREATE FOREIGN TABLE bare (key bigint OPTIONS (field 'id'), id bigint)
+CREATE FOREIGN TABLE bare (key bigint OPTIONS (field 'id'))
 	SERVER mixpanel OPTIONS (object 'service_accounts');
 CREATE FUNCTION changes_server() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
@@ -479,7 +479,38 @@ SQL
 			is($test->count_of('DELETE'), 0, 'nothing is deleted');
 		}
 	}
+	MixpanelTest::error_is($test->run('DELETE FROM bare'), '55006', 'the hint',
+		hint => qr/WHERE key <> 1\b/);
 	$test->rows('DROP FOREIGN TABLE bare');
+
+	# Each user's own: two views, whose owners have mappings of their own, in
+	# one statement.
+	$test->start_over;
+	$test->rows(<<'SQL');
+CREATE ROLE other;
+GRANT USAGE ON FOREIGN SERVER mixpanel TO other;
+GRANT USAGE ON SCHEMA mp TO other;
+GRANT SELECT, DELETE ON mp.service_accounts TO other;
+CREATE USER MAPPING FOR other SERVER mixpanel
+	OPTIONS (username 'bot-4', secret 'secret-4');
+CREATE VIEW mine AS SELECT * FROM mp.service_accounts;
+CREATE VIEW theirs AS SELECT * FROM mp.service_accounts;
+ALTER VIEW theirs OWNER TO other;
+SQL
+	foreach my $first ('mine', 'theirs')
+	{
+		my ($second, $own) =
+		  $first eq 'mine' ? ('theirs', 1) : ('mine', 4);
+
+		MixpanelTest::error_is(
+			$test->logged("WITH d AS (DELETE FROM $first WHERE id IN (2, $own) "
+				  . "RETURNING id) DELETE FROM $second WHERE id IN (3, 5) "
+				  . 'AND (SELECT count(*) FROM d) > 0'),
+			'55006', "$first: one's own, whoever reads beside",
+			message => qr/service account $own\b/);
+		is($test->count_of('DELETE'), 0, 'nothing is deleted');
+	}
+	$test->rows('DROP VIEW mine, theirs; DROP OWNED BY other; DROP ROLE other');
 
 	# The guard knows when the mapping changes.
 	$test->start_over(accounts => 10);

@@ -1,0 +1,224 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/modify_plan.c
+ *		What a statement may change, and what its rows must bring along.
+ *
+ * The planner's half of a modification, and the refusals that both halves
+ * have.  Nothing here is kept from one callback to the next.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/appendinfo.h"
+#include "parser/parsetree.h"
+#include "utils/rel.h"
+
+#include "catalog/compat.h"
+#include "catalog/option.h"
+#include "fdw/modify.h"
+
+#define ID_JUNK "mixpanel_id"
+#define PROJECT_JUNK "mixpanel_project_id"
+
+/* What reads_attribute() looks for. */
+typedef struct AttributeSearch
+{
+	Index		varno;
+	AttrNumber	attnum;
+} AttributeSearch;
+
+static void add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
+						   AttrNumber attnum, const char *name);
+static char *junk_name(const char *name, Relation rel, AttrNumber attnum);
+static void check_update(const MpTable *table, List *colnos);
+static bool reads_attribute(Node *node, void *arg);
+
+void
+mixpanelAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
+								RangeTblEntry *target_rte
+								pg_attribute_unused(),
+								Relation target_relation)
+{
+	MpTable    *table = mp_relation_open(target_relation);
+
+	add_key_target(root, rtindex, target_relation,
+				   mp_relation_key(table, MP_FIELD_ID), ID_JUNK);
+	if (table->relation->kind == MP_RELATION_MEMBERSHIPS)
+		add_key_target(root, rtindex, target_relation,
+					   mp_relation_key(table, MP_FIELD_PROJECT_ID),
+					   PROJECT_JUNK);
+	/* a row that is not there any more can only be returned from memory */
+	if (root->parse->returningList != NIL)
+		add_row_identity_var(root, makeVar((int) rtindex, InvalidAttrNumber,
+										   RECORDOID, -1, InvalidOid, 0),
+							 rtindex, MP_MODIFY_ROW_JUNK);
+}
+
+List *
+mixpanelPlanForeignModify(PlannerInfo *root, ModifyTable *plan,
+						  Index resultRelation, int subplan_index)
+{
+	RangeTblEntry *rte = planner_rt_fetch(resultRelation, root);
+	Relation	rel = table_open(rte->relid, NoLock);
+	MpTable    *table = mp_relation_open(rel);
+	List	   *returning = NIL;
+
+	table_close(rel, NoLock);
+	mp_modify_refuse_on_conflict(plan->onConflictAction);
+	if (plan->operation == CMD_UPDATE)
+		check_update(table, list_nth(plan->updateColnosLists, subplan_index));
+	if (plan->returningLists != NIL)
+		returning = list_nth(plan->returningLists, subplan_index);
+	return list_make1(makeInteger(mp_modify_reads_secret(table, resultRelation,
+														 returning)));
+}
+
+/*
+ * information_schema and psql ask this of every foreign table, whoever
+ * declared it and however wrongly: it must not raise anything.  Of a table
+ * that is nothing Mixpanel has, all is allowed here: its use says what is
+ * wrong with it.
+ */
+int
+mixpanelIsForeignRelUpdatable(Relation rel)
+{
+	int			events = (1 << CMD_INSERT) | (1 << CMD_DELETE);
+	const MpRelation *relation = mp_relation_declared(rel);
+
+	if (!mp_option_bool(RelationGetRelid(rel), "updatable", true))
+		return 0;
+	if (relation == NULL || relation->kind == MP_RELATION_MEMBERSHIPS)
+		events |= 1 << CMD_UPDATE;
+	return events;
+}
+
+void
+mixpanelExecForeignTruncate(List *rels,
+							DropBehavior behavior pg_attribute_unused(),
+							bool restart_seqs pg_attribute_unused())
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot truncate foreign table \"%s\"",
+					RelationGetRelationName((Relation) linitial(rels))),
+			 errdetail("Mixpanel has no such call."),
+			 errhint("Use DELETE.")));
+}
+
+AttrNumber
+mp_modify_key_target(List *tlist, const MpTable *table, Relation rel,
+					 MpField field)
+{
+	const char *name = field == MP_FIELD_ID ? ID_JUNK : PROJECT_JUNK;
+
+	return ExecFindJunkAttributeInTlist(tlist,
+										junk_name(name, rel,
+												  mp_relation_key(table,
+																  field)));
+}
+
+bool
+mp_modify_reads_secret(const MpTable *table, Index rtindex, List *returning)
+{
+	AttributeSearch search = {
+		.varno = rtindex,
+		.attnum = mp_relation_attribute(table, MP_FIELD_SECRET),
+	};
+
+	return search.attnum != InvalidAttrNumber &&
+		reads_attribute((Node *) returning, &search);
+}
+
+void
+mp_modify_refuse_update(const MpTable *table, const MpAttribute *attribute)
+{
+	if (attribute->column->insert == MP_COLUMN_READ_ONLY)
+		ereport(ERROR,
+				(errcode(ERRCODE_GENERATED_ALWAYS),
+				 errmsg("column \"%s\" of foreign table \"%s\" can only be read",
+						attribute->name, table->name)));
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot update column \"%s\" of foreign table \"%s\"",
+					attribute->name, table->name),
+			 errdetail("Mixpanel can change the role of a membership only."),
+			 errhint("Delete the row and insert another.")));
+}
+
+void
+mp_modify_refuse_on_conflict(OnConflictAction action)
+{
+	if (action != ONCONFLICT_NONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("INSERT with ON CONFLICT is not supported on Mixpanel's tables"),
+				 errhint("Adding a membership that exists sets its role.")));
+}
+
+static void
+add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
+			   AttrNumber attnum, const char *name)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+
+	add_row_identity_var(root, makeVar((int) rtindex, attnum, att->atttypid,
+									   att->atttypmod, att->attcollation, 0),
+						 rtindex, junk_name(name, rel, attnum));
+}
+
+/* Partitions share a name only if they mean the same attribute by it. */
+static char *
+junk_name(const char *name, Relation rel, AttrNumber attnum)
+{
+	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+
+	return psprintf("%s_%d_%u_%d_%u", name, attnum, att->atttypid,
+					att->atttypmod, att->attcollation);
+}
+
+/* colnos: attributes that UPDATE sets.  The API can change a role only. */
+static void
+check_update(const MpTable *table, List *colnos)
+{
+	ListCell   *cell;
+
+	if (table->relation->kind == MP_RELATION_ACCOUNTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot update foreign table \"%s\"", table->name),
+				 errdetail("Mixpanel has no call to change a service account."),
+				 errhint("Create a new account, and delete the old one.")));
+	foreach(cell, colnos)
+	{
+		const MpAttribute *attribute =
+			&table->attributes[lfirst_int(cell) - 1];
+
+		if (!attribute->column->update)
+			mp_modify_refuse_update(table, attribute);
+	}
+}
+
+/* OLD, which a RETURNING list may name, is no row of an INSERT. */
+static bool
+reads_attribute(Node *node, void *arg)
+{
+	const AttributeSearch *search = arg;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+	{
+		const Var  *var = (const Var *) node;
+
+		return var->varno == (int) search->varno && !MP_IS_OLD(var) &&
+			(var->varattno == search->attnum ||
+			 var->varattno == InvalidAttrNumber);
+	}
+	return expression_tree_walker(node, reads_attribute, arg);
+}
