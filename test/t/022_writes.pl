@@ -485,14 +485,14 @@ SQL
 
 	# Each user's own: two views, whose owners have mappings of their own, in
 	# one statement.
-	$test->start_over;
+	$test->start_over(accounts => 10);
 	$test->rows(<<'SQL');
 CREATE ROLE other;
 GRANT USAGE ON FOREIGN SERVER mixpanel TO other;
 GRANT USAGE ON SCHEMA mp TO other;
 GRANT SELECT, DELETE ON mp.service_accounts TO other;
 CREATE USER MAPPING FOR other SERVER mixpanel
-	OPTIONS (username 'bot-4', secret 'secret-4');
+	OPTIONS (username 'bot-10', secret 'secret-10');
 CREATE VIEW mine AS SELECT * FROM mp.service_accounts;
 CREATE VIEW theirs AS SELECT * FROM mp.service_accounts;
 ALTER VIEW theirs OWNER TO other;
@@ -500,7 +500,7 @@ SQL
 	foreach my $first ('mine', 'theirs')
 	{
 		my ($second, $own) =
-		  $first eq 'mine' ? ('theirs', 1) : ('mine', 4);
+		  $first eq 'mine' ? ('theirs', 1) : ('mine', 10);
 
 		MixpanelTest::error_is(
 			$test->logged("WITH d AS (DELETE FROM $first WHERE id IN (2, $own) "
