@@ -24,6 +24,7 @@ OBJS = \
 	src/base/mask.o \
 	src/base/rectangle.o \
 	src/base/rfc3339.o \
+	src/catalog/integer.o \
 	src/catalog/option.o \
 	src/catalog/option_resolve.o \
 	src/catalog/option_value.o \

@@ -80,6 +80,18 @@
 #endif
 
 /*
+ * For JOIN_UNIQUE_OUTER: a path that gives the outer relation's rows without
+ * duplicates; NULL if there is none.  `path` is its cheapest one.  From 19 on
+ * the relation itself is the one without duplicates.
+ */
+#if PG_VERSION_NUM >= 190000
+#define MP_UNIQUE_PATH(root, rel, path, sjinfo) (path)
+#else
+#define MP_UNIQUE_PATH(root, rel, path, sjinfo) \
+	((Path *) create_unique_path(root, rel, path, sjinfo))
+#endif
+
+/*
  * From 16 on a variable says which outer joins may have made it NULL.  The
  * join that does so (0: none, or an older server), a copy of an expression
  * with the variables of `relids` marked by it, and whether a variable is

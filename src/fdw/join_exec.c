@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "commands/explain.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -24,6 +23,7 @@
 
 #include "catalog/array.h"
 #include "catalog/compat.h"
+#include "catalog/integer.h"
 #include "fdw/join.h"
 #include "fdw/scan.h"
 
@@ -51,8 +51,9 @@ typedef struct MpJoinState
 	const int  *sources;		/* of each attribute of the scan's slot */
 	int			source_count;
 	AttrNumber	inner_key;
+	Oid			inner_key_base; /* its mp_integer_base() */
 	ExprState  *key;
-	Oid			key_type;
+	Oid			key_base;
 	ExprState  *quals;
 	ExprContext *qual_context;
 	TupleTableSlot *outer_slot; /* holds a row of the batch */
@@ -74,8 +75,8 @@ static void end_join(CustomScanState *node);
 static void rescan_join(CustomScanState *node);
 static void explain_join(CustomScanState *node, List *ancestors,
 						 ExplainState *es);
-static TupleTableSlot *next_pair(ScanState *node);
-static bool recheck_pair(ScanState *node, TupleTableSlot *slot);
+static Oid	key_base(Oid type);
+static TupleTableSlot *next_pair(MpJoinState *state);
 static void load_batch(MpJoinState *state);
 static void push_row(MpJoinState *state, TupleTableSlot *slot);
 static int64 evaluate_key(MpJoinState *state);
@@ -88,7 +89,6 @@ static bool is_match(MpJoinState *state, BatchRow *row);
 static bool next_unmatched(MpJoinState *state);
 static void form_pair(MpJoinState *state, TupleTableSlot *outer,
 					  TupleTableSlot *inner);
-static int64 to_id(Datum value, Oid type);
 
 static const CustomExecMethods exec_methods = {
 	.CustomName = "MixpanelLookupJoin",
@@ -127,12 +127,19 @@ begin_join(CustomScanState *node, EState *estate, int eflags)
 	state->sources = array;
 	state->source_count = list_length(sources);
 
+	Assert(state->source_count == list_length(plan->custom_scan_tlist));
+	Assert(state->inner_key != InvalidAttrNumber);
+
 	state->outer = ExecInitNode(linitial(plan->custom_plans), estate, eflags);
 	state->inner = (ForeignScanState *)
 		ExecInitNode(lsecond(plan->custom_plans), estate, eflags);
+	Assert(IsA(state->inner, ForeignScanState));
 	node->custom_ps = list_make2(state->outer, state->inner);
+	state->inner_key_base =
+		key_base(TupleDescAttr(ExecGetResultType(&state->inner->ss.ps),
+							   state->inner_key - 1)->atttypid);
 	state->key = ExecInitExpr(linitial(plan->custom_exprs), &node->ss.ps);
-	state->key_type = exprType(linitial(plan->custom_exprs));
+	state->key_base = key_base(exprType(linitial(plan->custom_exprs)));
 	state->quals = ExecInitQual(list_copy_tail(plan->custom_exprs, 1),
 								&node->ss.ps);
 	state->qual_context = CreateExprContext(estate);
@@ -144,10 +151,46 @@ begin_join(CustomScanState *node, EState *estate, int eflags)
 												 ALLOCSET_DEFAULT_SIZES);
 }
 
+/* The planner takes no other keys: plan_key.c. */
+static Oid
+key_base(Oid type)
+{
+	Oid			base = mp_integer_base(type);
+
+	if (!OidIsValid(base))
+		elog(ERROR, "key of a lookup join has type %u", type);
+	return base;
+}
+
+/*
+ * As ExecScan() does, but for EvalPlanQual: while it checks a row again it
+ * takes every scan that stands for a join to be part of the plan that it
+ * checks.  This one never is (join_plan.c); below a sub-select of that plan it
+ * is run as ever.
+ */
 static TupleTableSlot *
 exec_join(CustomScanState *node)
 {
-	return ExecScan(&node->ss, next_pair, recheck_pair);
+	MpJoinState *state = (MpJoinState *) node;
+	PlanState  *ps = &node->ss.ps;
+	ExprContext *context = ps->ps_ExprContext;
+
+	for (;;)
+	{
+		TupleTableSlot *slot;
+
+		ResetExprContext(context);
+		slot = next_pair(state);
+		if (slot == NULL)
+			return ExecClearTuple(ps->ps_ProjInfo != NULL ?
+								  ps->ps_ProjInfo->pi_state.resultslot :
+								  node->ss.ss_ScanTupleSlot);
+		context->ecxt_scantuple = slot;
+		if (ExecQual(ps->qual, context))
+			return ps->ps_ProjInfo != NULL ?
+				ExecProject(ps->ps_ProjInfo) : slot;
+		InstrCountFiltered1(node, 1);
+	}
 }
 
 static void
@@ -176,7 +219,7 @@ rescan_join(CustomScanState *node)
 	/* the inner side is scanned anew for each batch anyway */
 	if (state->outer->chgParam == NULL)
 		ExecReScan(state->outer);
-	ExecScanReScan(&node->ss);
+	ExecClearTuple(node->ss.ss_ScanTupleSlot);
 	MemoryContextReset(state->batch_context);
 	state->rows = NULL;
 	state->count = state->size = 0;
@@ -202,11 +245,12 @@ explain_join(CustomScanState *node, List *ancestors, ExplainState *es)
 						deparse_expression(quals, context, prefix, false), es);
 }
 
-/* The next joined row into the scan's slot; NULL at the end. */
+/* The next joined row into the scan's slot; NULL at the end.  Goes through the
+ * phases of one batch after the other. */
 static TupleTableSlot *
-next_pair(ScanState *node)
+next_pair(MpJoinState *state)
 {
-	MpJoinState *state = (MpJoinState *) node;
+	TupleTableSlot *pair = state->css.ss.ss_ScanTupleSlot;
 
 	for (;;)
 	{
@@ -221,25 +265,17 @@ next_pair(ScanState *node)
 				break;
 			case JOIN_PROBE:
 				if (probe(state))
-					return node->ss_ScanTupleSlot;
+					return pair;
 				state->at = 0;
 				state->phase = JOIN_REST;
 				break;
 			case JOIN_REST:
 				if (next_unmatched(state))
-					return node->ss_ScanTupleSlot;
+					return pair;
 				state->phase = JOIN_LOAD;
 				break;
 		}
 	}
-}
-
-/* Plans whose rows could be checked again are not made: join_plan.c. */
-static bool
-recheck_pair(ScanState *node pg_attribute_unused(),
-			 TupleTableSlot *slot pg_attribute_unused())
-{
-	return true;
 }
 
 static void
@@ -295,10 +331,13 @@ evaluate_key(MpJoinState *state)
 	state->qual_context->ecxt_scantuple = state->css.ss.ss_ScanTupleSlot;
 	value = ExecEvalExprSwitchContext(state->key, state->qual_context,
 									  &isnull);
-	return isnull ? 0 : to_id(value, state->key_type);
+	return isnull ? 0 : mp_integer_value(value, state->key_base);
 }
 
-/* Have the inner side read the batch's keys. */
+/*
+ * Have the inner side read the batch's keys: ascending and distinct, as
+ * mp_scan_gather() wants them.  A key below one equals no id of Mixpanel's.
+ */
 static void
 begin_probe(MpJoinState *state)
 {
@@ -311,6 +350,7 @@ begin_probe(MpJoinState *state)
 	{
 		int64		key = state->rows[i].key;
 
+		Assert(i == 0 || state->rows[i - 1].key <= key);
 		if (key > 0 && (count == 0 || ids[count - 1] != key))
 			ids[count++] = key;
 	}
@@ -330,7 +370,10 @@ compare_rows(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
-/* True with a pair in the scan's slot. */
+/*
+ * True with a pair in the scan's slot.  Of an outer row that SEMI or ANTI has
+ * found a match for, no further match is of interest; INNER and LEFT give all.
+ */
 static bool
 probe(MpJoinState *state)
 {
@@ -348,9 +391,6 @@ probe(MpJoinState *state)
 			row->matched = true;
 			if (state->type == JOIN_ANTI)
 				continue;
-			/* of a side that is to be unique, one match is enough */
-			if (state->type == JOIN_UNIQUE_OUTER)
-				state->inner_value = 0;
 			return true;
 		}
 		state->inner_value = 0;
@@ -369,8 +409,7 @@ next_inner_row(MpJoinState *state)
 		return false;
 	value = slot_getattr(state->inner_slot, state->inner_key, &isnull);
 	state->inner_value = isnull ? 0 :
-		to_id(value, TupleDescAttr(state->inner_slot->tts_tupleDescriptor,
-								   state->inner_key - 1)->atttypid);
+		mp_integer_value(value, state->inner_key_base);
 	state->at = first_of_key(state, state->inner_value);
 	return true;
 }
@@ -442,14 +481,4 @@ form_pair(MpJoinState *state, TupleTableSlot *outer, TupleTableSlot *inner)
 			(Datum) 0 : from->tts_values[at];
 	}
 	ExecStoreVirtualTuple(pair);
-}
-
-static int64
-to_id(Datum value, Oid type)
-{
-	if (type == INT8OID)
-		return DatumGetInt64(value);
-	if (type == INT4OID)
-		return DatumGetInt32(value);
-	return DatumGetInt16(value);
 }

@@ -30,14 +30,14 @@
 #include "fdw/plan.h"
 #include "fdw/plan_key.h"
 
-/* A join that is being looked at. */
+/* A join of ours, in a SELECT. */
 typedef struct JoinSearch
 {
 	PlannerInfo *root;
 	RelOptInfo *joinrel;
-	RelOptInfo *outer;
 	RelOptInfo *inner;
-	JoinType	type;
+	Path	   *outer;			/* the path whose rows give the keys */
+	JoinType	type;			/* INNER, SEMI, LEFT or ANTI */
 	int			outer_join;		/* MP_OUTER_JOIN() */
 	List	   *clauses;		/* RestrictInfos */
 } JoinSearch;
@@ -55,8 +55,11 @@ enum PathPrivate
 static void mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
 								 RelOptInfo *outerrel, RelOptInfo *innerrel,
 								 JoinType jointype, JoinPathExtraData *extra);
-static bool is_candidate(const JoinSearch *search);
+static bool is_ours(const PlannerInfo *root, const RelOptInfo *inner);
 static bool is_our_table(const RelOptInfo *rel);
+static bool begin_search(JoinSearch *search, RelOptInfo *outerrel,
+						 JoinType jointype, JoinPathExtraData *extra);
+static bool is_candidate(const JoinSearch *search);
 static bool has_pseudoconstant(List *clauses);
 static bool compares_names(const JoinSearch *search);
 static bool is_nullable(const JoinSearch *search);
@@ -64,7 +67,7 @@ static MpKey *find_key(const JoinSearch *search);
 static Path *plain_path(const RelOptInfo *rel);
 static void add_join_path(const JoinSearch *search, MpKey *key);
 static void price_join(const JoinSearch *search, const MpKey *key,
-					   const Path *outer, Path *path);
+					   Path *path);
 static Plan *mixpanelPlanLookupJoin(PlannerInfo *root, RelOptInfo *rel,
 									CustomPath *best_path, List *tlist,
 									List *clauses, List *custom_plans);
@@ -93,6 +96,11 @@ mp_join_init(void)
 	RegisterCustomScanMethods(&scan_methods);
 }
 
+/*
+ * Called for every join of every query of the session, most of which have
+ * nothing to do with this extension: nothing of the join is looked at before
+ * it is known to be ours.
+ */
 static void
 mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
 					 RelOptInfo *outerrel, RelOptInfo *innerrel,
@@ -102,17 +110,15 @@ mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
 	JoinSearch	search = {
 		.root = root,
 		.joinrel = joinrel,
-		.outer = outerrel,
 		.inner = innerrel,
-		.type = jointype,
-		.outer_join = MP_OUTER_JOIN(extra->sjinfo),
-		.clauses = extra->restrictlist,
 	};
 	MpKey	   *key;
 
 	if (previous_hook != NULL)
 		previous_hook(root, joinrel, outerrel, innerrel, jointype, extra);
-	if (!is_candidate(&search))
+	if (!is_ours(root, innerrel) ||
+		!begin_search(&search, outerrel, jointype, extra) ||
+		!is_candidate(&search))
 		return;
 	key = find_key(&search);
 	if (key != NULL)
@@ -120,43 +126,78 @@ mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
 }
 
 /*
- * Left out: joins whose rows may have to be checked again by EvalPlanQual
- * (FOR UPDATE, the target of an UPDATE or DELETE), which would need a plan
- * for a single row.
+ * Is it a SELECT's join (that of INSERT ... SELECT may stand in the INSERT
+ * itself) with one of our tables as its inner side?
+ *
+ * In UPDATE, DELETE and MERGE the planner works with variables that belong to
+ * no relation (ROWID_VAR), and rows may have to be checked again by
+ * EvalPlanQual, as they may below FOR UPDATE; that would need a plan for a
+ * single row.
  */
 static bool
-is_candidate(const JoinSearch *search)
+is_ours(const PlannerInfo *root, const RelOptInfo *inner)
 {
-	PlannerInfo *root = search->root;
-	JoinType	type = search->type;
+	CmdType		command = root->parse->commandType;
 
-	if (type == JOIN_LEFT || type == JOIN_ANTI)
-	{
-		if (!is_nullable(search))
-			return false;
-	}
-	else if (type != JOIN_INNER && type != JOIN_SEMI &&
-			 type != JOIN_UNIQUE_OUTER)
-		return false;
-	return is_our_table(search->inner) &&
+	return (command == CMD_SELECT || command == CMD_INSERT) &&
 		root->rowMarks == NIL &&
-		(root->parse->commandType == CMD_SELECT ||
-		 root->parse->commandType == CMD_INSERT) &&
-		bms_is_empty(search->joinrel->lateral_relids) &&
-		!has_pseudoconstant(search->clauses) &&
-		!compares_names(search) &&
-		!has_pseudoconstant(search->inner->baserestrictinfo);
+		is_our_table(inner);
 }
 
 /* One that can have no row (WHERE false) is none: it was never planned. */
 static bool
 is_our_table(const RelOptInfo *rel)
 {
-	return rel->fdw_private != NULL &&
+	return rel->fdwroutine != NULL &&
+		rel->fdwroutine->GetForeignPlan == mixpanelGetForeignPlan &&
+		rel->fdw_private != NULL &&
 		(rel->reloptkind == RELOPT_BASEREL ||
-		 rel->reloptkind == RELOPT_OTHER_MEMBER_REL) &&
-		rel->fdwroutine != NULL &&
-		rel->fdwroutine->GetForeignPlan == mixpanelGetForeignPlan;
+		 rel->reloptkind == RELOPT_OTHER_MEMBER_REL);
+}
+
+/*
+ * Fill in the join's type and the outer path.  False where the type is none
+ * of those that the executor knows:
+ *
+ * INNER gives each pair that matches; it takes no advantage of a side that is
+ * known to be unique, so it presupposes nothing.  SEMI and ANTI look at each
+ * outer row by itself, and so does LEFT, whose inner columns must be marked as
+ * the join marks them.  UNIQUE_OUTER is made as core makes it: the outer rows
+ * are made unique first, by all the columns that the IN compares, and then
+ * joined as INNER; the join's own conditions may cover a part of those columns
+ * only, so that it could not do it by itself.  RIGHT, FULL and their kin would
+ * have to give inner rows that match nothing, which are never read here.
+ */
+static bool
+begin_search(JoinSearch *search, RelOptInfo *outerrel, JoinType jointype,
+			 JoinPathExtraData *extra)
+{
+	search->type = jointype;
+	search->outer = plain_path(outerrel);
+	search->outer_join = MP_OUTER_JOIN(extra->sjinfo);
+	search->clauses = extra->restrictlist;
+	if (search->outer == NULL)
+		return false;
+	if (jointype == JOIN_UNIQUE_OUTER)
+	{
+		search->type = JOIN_INNER;
+		search->outer = MP_UNIQUE_PATH(search->root, outerrel, search->outer,
+									   extra->sjinfo);
+		return search->outer != NULL;
+	}
+	return jointype == JOIN_INNER || jointype == JOIN_SEMI ||
+		jointype == JOIN_LEFT || jointype == JOIN_ANTI;
+}
+
+static bool
+is_candidate(const JoinSearch *search)
+{
+	if (IS_OUTER_JOIN(search->type) && !is_nullable(search))
+		return false;
+	return bms_is_empty(search->joinrel->lateral_relids) &&
+		!has_pseudoconstant(search->clauses) &&
+		!compares_names(search) &&
+		!has_pseudoconstant(search->inner->baserestrictinfo);
 }
 
 /* Such conditions would put a node of their own above a plan. */
@@ -252,7 +293,7 @@ find_key(const JoinSearch *search)
 		relids = pull_varnos(search->root, (Node *) key->value);
 		if (key->array || key->field == MP_FIELD_ORGANIZATION_ID ||
 			bms_is_empty(relids) ||
-			!bms_is_subset(relids, search->outer->relids))
+			!bms_is_subset(relids, search->outer->parent->relids))
 			continue;
 		if (best == NULL || key->field == MP_FIELD_ID)
 			best = key;
@@ -274,7 +315,6 @@ plain_path(const RelOptInfo *rel)
 static void
 add_join_path(const JoinSearch *search, MpKey *key)
 {
-	Path	   *outer = plain_path(search->outer);
 	Path	   *inner = plain_path(search->inner);
 	AttrNumber	attnum = mp_relation_attribute(mp_plan_table(search->inner),
 											   key->field);
@@ -290,7 +330,7 @@ add_join_path(const JoinSearch *search, MpKey *key)
 
 		found |= IsA(var, Var) && var->varattno == attnum;
 	}
-	if (outer == NULL || inner == NULL || !IsA(inner, ForeignPath) || !found)
+	if (inner == NULL || !IsA(inner, ForeignPath) || !found)
 		return;
 	path = makeNode(CustomPath);
 	path->path.pathtype = T_CustomScan;
@@ -298,21 +338,21 @@ add_join_path(const JoinSearch *search, MpKey *key)
 	path->path.pathtarget = search->joinrel->reltarget;
 	path->path.rows = search->joinrel->rows;
 	path->flags = CUSTOMPATH_SUPPORT_PROJECTION;
-	path->custom_paths = list_make2(outer, inner);
+	path->custom_paths = list_make2(search->outer, inner);
 	path->custom_private = list_make5(makeInteger((int) search->type),
 									  makeInteger((int) key->field),
 									  key->value, search->clauses,
 									  makeInteger(search->outer_join));
 	path->methods = &path_methods;
-	price_join(search, key, outer, &path->path);
+	price_join(search, key, &path->path);
 	add_path(search->joinrel, &path->path);
 }
 
 /* The outer side is read to its end before anything is looked up. */
 static void
-price_join(const JoinSearch *search, const MpKey *key, const Path *outer,
-		   Path *path)
+price_join(const JoinSearch *search, const MpKey *key, Path *path)
 {
+	const Path *outer = search->outer;
 	double		count = estimate_num_groups(search->root,
 											list_make1(key->value),
 											outer->rows, NULL, NULL);

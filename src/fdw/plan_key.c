@@ -13,12 +13,12 @@
 
 #include "access/stratnum.h"
 #include "catalog/pg_opfamily.h"
-#include "catalog/pg_type.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 
+#include "catalog/integer.h"
 #include "fdw/plan_key.h"
 
 #define DEFAULT_ARRAY_LENGTH 10
@@ -39,7 +39,6 @@ static List *match_or(const KeySearch *search, BoolExpr *clause);
 static List *make_key(const KeySearch *search, Node *column, Node *value,
 					  bool array);
 static bool key_field(const KeySearch *search, Node *node, MpField *field);
-static bool is_integer(Oid type);
 
 List *
 mp_plan_match_keys(PlannerInfo *root, RelOptInfo *baserel,
@@ -136,12 +135,13 @@ match_or(const KeySearch *search, BoolExpr *clause)
 static List *
 make_key(const KeySearch *search, Node *column, Node *value, bool array)
 {
-	Oid			type = exprType(value);
+	Oid			type = array ?
+		get_base_element_type(exprType(value)) : exprType(value);
 	MpField		field;
 	MpKey	   *key;
 
 	if (!key_field(search, column, &field) ||
-		!is_integer(array ? get_base_element_type(type) : type) ||
+		!OidIsValid(mp_integer_base(type)) ||
 		bms_is_member((int) search->rel->relid,
 					  pull_varnos(search->root, value)) ||
 		contain_volatile_functions(value))
@@ -160,10 +160,15 @@ key_field(const KeySearch *search, Node *node, MpField *field)
 	Var		   *var = (Var *) strip_implicit_coercions(node);
 	const MpColumn *column;
 
-	/* what is stripped is a domain, or a step to a wider integer */
+	/*
+	 * What is stripped is a domain, or a step to a wider integer; a column of
+	 * another type may have come here through a cast that somebody made, and
+	 * which need not keep its value.
+	 */
 	if (!IsA(var, Var) || var->varno != (int) search->rel->relid ||
 		var->varlevelsup != 0 || var->varattno <= 0 ||
-		var->varattno > search->table->natts)
+		var->varattno > search->table->natts ||
+		!OidIsValid(mp_integer_base(var->vartype)))
 		return false;
 	column = search->table->attributes[var->varattno - 1].column;
 	if (column == NULL)
@@ -171,10 +176,4 @@ key_field(const KeySearch *search, Node *node, MpField *field)
 	*field = column->field;
 	return *field == MP_FIELD_ID || *field == MP_FIELD_PROJECT_ID ||
 		*field == MP_FIELD_ORGANIZATION_ID;
-}
-
-static bool
-is_integer(Oid type)
-{
-	return type == INT8OID || type == INT4OID || type == INT2OID;
 }

@@ -7,7 +7,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/array.h"
@@ -15,6 +14,7 @@
 
 #include "base/ids.h"
 #include "catalog/array.h"
+#include "catalog/integer.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 
@@ -29,7 +29,6 @@ typedef struct IdList
 
 static void add_group(ForeignScanState *node, int first, bool only_constants,
 					  IdList *list);
-static void add_scalar(IdList *list, Datum value, Oid type);
 static void add_array(IdList *list, Datum value, Oid type);
 static void push_id(IdList *list, int64 id);
 static void restrict_lookup(MpScan *scan, MpLookup *lookup, MpField field,
@@ -104,26 +103,18 @@ add_group(ForeignScanState *node, int first, bool only_constants,
 		if (list_nth_int(scan->arrays, i))
 			add_array(list, value, exprType(expr));
 		else
-			add_scalar(list, value, exprType(expr));
+			push_id(list, mp_integer_value(value,
+										   mp_integer_base(exprType(expr))));
 	}
 	list->count = mp_ids_sort(list->ids, list->count);
 }
 
-static void
-add_scalar(IdList *list, Datum value, Oid type)
-{
-	if (type == INT8OID)
-		push_id(list, DatumGetInt64(value));
-	else if (type == INT4OID)
-		push_id(list, DatumGetInt32(value));
-	else
-		push_id(list, DatumGetInt16(value));
-}
-
+/* A NULL among the elements equals nothing. */
 static void
 add_array(IdList *list, Datum value, Oid type)
 {
 	Oid			element = get_base_element_type(type);
+	Oid			base = mp_integer_base(element);
 	int16		length;
 	bool		by_value;
 	char		align;
@@ -136,7 +127,7 @@ add_array(IdList *list, Datum value, Oid type)
 					  align, &datums, &nulls, &count);
 	for (int i = 0; i < count; i++)
 		if (!nulls[i])
-			add_scalar(list, datums[i], element);
+			push_id(list, mp_integer_value(datums[i], base));
 }
 
 /* Mixpanel has no ids below one: such a value cannot equal any. */

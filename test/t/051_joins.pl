@@ -95,5 +95,86 @@ $test->rows("SET enable_$_ = off") foreach qw(hashjoin mergejoin nestloop);
 cmp_ok(compare('nothing else'), '>=', 20, 'most can be lookup joins');
 $test->rows("RESET enable_$_") foreach qw(hashjoin mergejoin nestloop);
 
+# A row that another session has changed meanwhile is checked again, with what
+# stands below a sub-select of the condition.
+subtest 'a row is checked again' => sub {
+	my $others = $test->connect;
+	my $update = 'UPDATE jl.target SET v = v + 100 WHERE id NOT IN '
+	  . '(SELECT m.service_account_id FROM jl.k '
+	  . 'JOIN mp.project_memberships m ON m.service_account_id = k.k)';
+
+	$test->rows('CREATE TABLE jl.target AS SELECT 7000 AS id, 1 AS v');
+	like($test->rows("EXPLAIN $update"),
+		qr/MixpanelLookupJoin/, 'the sub-select is a lookup join');
+	$others->rows('BEGIN; UPDATE jl.target SET id = 7');
+	$test->session->begin($update);
+	ok( MixpanelTest::wait_until(
+			sub {
+				return $others->rows('SELECT count(*) FROM pg_stat_activity '
+					  . "WHERE wait_event_type = 'Lock'") == 1;
+			}),
+		'it waits for the row');
+	$others->rows('COMMIT');
+	is(MixpanelTest::describe($test->session->end),
+		'no error', 'it goes on');
+	is($test->rows('SELECT id, v FROM jl.target'),
+		'7|1', 'the row no longer meets the condition');
+	$others->quit;
+};
+
+# Outer rows of a semi-join that are made unique first: by more columns than
+# the join compares, and more rows than a batch holds; a key of a domain, with
+# values that do not fit into smallint.
+subtest 'what a lookup join presupposes' => sub {
+	my %pairs = (
+		'a join on a part of the columns' =>
+		  'SELECT count(*) FROM jl.event e, S.project_memberships m '
+		  . 'WHERE (e.team, m.service_account_id) IN '
+		  . '(SELECT team, sid FROM jl.want)',
+		'more duplicates than a batch holds' =>
+		  'SELECT count(*) FROM S.project_memberships m '
+		  . 'WHERE service_account_id IN (SELECT sid FROM jl.hist)',
+		'a domain, joined' =>
+		  'SELECT count(*) FROM jl.hist h JOIN S.dom d ON d.sid = h.sid + 70000',
+		'a domain, anti-joined' => 'SELECT count(*) FROM jl.hist h '
+		  . 'WHERE NOT EXISTS (SELECT FROM S.dom d WHERE d.sid = h.sid + 70000)',
+		'a domain on both sides' => 'SELECT count(*) FROM jl.domains k '
+		  . 'LEFT JOIN S.dom d ON d.sid = k.sid WHERE d.role IS NULL',
+		'domains, compared with a list' => 'SELECT count(*) FROM S.dom '
+		  . 'WHERE sid = ANY (ARRAY(SELECT sid FROM jl.domains))',
+	);
+
+	$test->simulator->reset(accounts => 40, first_account_id => 70_001);
+	$test->rows(<<'SQL');
+CREATE DOMAIN jl.big AS bigint;
+CREATE DOMAIN jl.positive AS jl.big CHECK (VALUE > 0);
+CREATE FOREIGN TABLE mp.dom (sid jl.positive OPTIONS (field 'service_account_id'),
+	role text) SERVER mixpanel OPTIONS (object 'project_memberships');
+DROP TABLE jl.project_memberships;
+CREATE TABLE jl.project_memberships AS SELECT * FROM mp.project_memberships;
+CREATE TABLE jl.dom AS SELECT * FROM mp.dom;
+CREATE TABLE jl.event AS SELECT i % 4 AS team FROM generate_series(1, 90) i;
+CREATE TABLE jl.want AS SELECT i % 4 AS team, 70001 + i % 20 AS sid
+  FROM generate_series(1, 60) i;
+CREATE TABLE jl.hist AS SELECT i % 30 AS sid FROM generate_series(1, 5000) i;
+CREATE TABLE jl.domains AS SELECT (70000 + i % 60)::jl.positive AS sid
+  FROM generate_series(1, 100) i;
+SET work_mem = '64kB';
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SET enable_nestloop = off;
+SQL
+	foreach my $name (sort keys %pairs)
+	{
+		my $query = $pairs{$name};
+
+		is(rows_of($query, 'mp'), rows_of($query, 'jl'), $name);
+		like(
+			$test->rows('EXPLAIN ' . $query =~ s/\bS\./mp./gr),
+			qr/MixpanelLookupJoin/,
+			"$name: by a lookup join") if $name !~ /list/;
+	}
+};
+
 $test->stop;
 done_testing();
