@@ -14,6 +14,7 @@
 #include "commands/explain.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
 #include "optimizer/pathnode.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
@@ -83,12 +84,32 @@
  * For JOIN_UNIQUE_OUTER: a path that gives the outer relation's rows without
  * duplicates; NULL if there is none.  `path` is its cheapest one.  From 19 on
  * the relation itself is the one without duplicates.
+ *
+ * Before, core sorts two rows and hashes three.  A plan should not depend on
+ * one row more or less, so they are hashed where they can be, at the cost of
+ * sorting, which is about the same for so few.
  */
 #if PG_VERSION_NUM >= 190000
 #define MP_UNIQUE_PATH(root, rel, path, sjinfo) (path)
 #else
 #define MP_UNIQUE_PATH(root, rel, path, sjinfo) \
-	((Path *) create_unique_path(root, rel, path, sjinfo))
+	mp_unique_path(root, rel, path, sjinfo)
+static inline Path *
+mp_unique_path(PlannerInfo *root, RelOptInfo *rel, Path *path,
+			   SpecialJoinInfo *sjinfo)
+{
+	UniquePath *unique = create_unique_path(root, rel, path, sjinfo);
+	UniquePath *hashed;
+
+	if (unique == NULL || unique->umethod != UNIQUE_PATH_SORT ||
+		!sjinfo->semi_can_hash || !enable_hashagg)
+		return (Path *) unique;
+	hashed = makeNode(UniquePath);
+	*hashed = *unique;
+	hashed->umethod = UNIQUE_PATH_HASH;
+	hashed->path.pathkeys = NIL;
+	return (Path *) hashed;
+}
 #endif
 
 /*
