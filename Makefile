@@ -64,6 +64,7 @@ OBJS = \
 	src/remote/error.o \
 	src/remote/fetch.o \
 	src/remote/fetch_route.o \
+	src/remote/fetch_state.o \
 	src/remote/session.o \
 	src/transaction/callback.o \
 	src/transaction/changeset.o \

@@ -114,6 +114,23 @@ mp_error_status(const MpCall *call)
 	return problem->answer->status;
 }
 
+bool
+mp_error_is_foreign(const MpCall *call)
+{
+	const char *bytes;
+	size_t		length;
+
+	if (mp_error_status(call) < 400)
+		return false;
+	length = mp_http_peek(mp_call_request(call), &bytes);
+	while (length > 0 && strchr(" \t\r\n", *bytes) != NULL)
+	{
+		bytes++;
+		length--;
+	}
+	return length > 0 && *bytes != '{' && *bytes != '[';
+}
+
 static void
 describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 {

@@ -40,6 +40,13 @@ MP_NORETURN extern void mp_error_raise(const MpCall *call,
  * that the server's encoding lacks. */
 extern char *mp_error_text(const char *text);
 
+/*
+ * Has something in between answered, such as a gateway?  A status from 400 on
+ * with a body that is no JSON says nothing about what was asked.  An empty
+ * body is one that the API's nested document has.
+ */
+extern bool mp_error_is_foreign(const MpCall *call);
+
 /* The final HTTP status of a failed call; 0 where it failed otherwise. */
 extern int	mp_error_status(const MpCall *call);
 

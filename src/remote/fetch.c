@@ -19,10 +19,9 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "catalog/array.h"
 #include "catalog/option.h"
 #include "remote/error.h"
-#include "remote/fetch_state.h"
+#include "remote/fetch_route.h"
 
 /*
  * Ids read ahead of the calls for them.  A list that waits to be read on keeps
@@ -31,19 +30,21 @@
  */
 #define PARENT_BACKLOG 65536
 
+static MpFetchState step(MpFetch *fetch, bool *progress);
+static void follow(MpFetch *fetch, MpVerdict verdict);
+static void restart(MpFetch *fetch, MpWay way);
+static const char *way_name(MpWay way);
 static void free_calls(void *arg);
 static void begin_way(MpFetch *fetch);
 static void begin_parents(MpFetch *fetch);
 static bool needs_names(MpWay way, const MpLookup *lookup);
-static void set_fixed(MpFetch *fetch);
-static bool is_to_visit(MpFetch *fetch, int64 id);
 static void read_parents(MpFetch *fetch);
-static void push_parent(MpFetch *fetch, int64 id, const MpValue *label);
 static bool start_calls(MpFetch *fetch);
 static MpCall *start_child(MpFetch *fetch, const MpParent *parent);
 static MpFetchState read_slots(MpFetch *fetch, bool *progress);
 static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
-static void complete_record(MpFetch *fetch, const MpSlot *slot);
+static MpFetchState read_judge(MpFetch *fetch, bool *progress);
+static void complete_record(MpFetch *fetch, const MpParent *parent);
 static bool all_read(const MpFetch *fetch);
 static MpFetchState next_trusted(MpFetch *fetch);
 static void report_progress(MpFetch *fetch);
@@ -111,6 +112,8 @@ mp_fetch_ready(const MpFetch *fetch)
 {
 	if (fetch->parents != NULL && mp_call_ready(fetch->parents))
 		return true;
+	if (fetch->judge != NULL && mp_call_ready(fetch->judge))
+		return true;
 	for (int i = 0; i < fetch->slot_count; i++)
 		if (fetch->slots[i].call != NULL &&
 			mp_call_ready(fetch->slots[i].call))
@@ -126,7 +129,7 @@ mp_fetch_wait(MpFetch *fetch)
 
 	for (int i = 0; i < fetch->slot_count && call == NULL; i++)
 		call = fetch->slots[i].call;
-	mp_session_wait(call);
+	mp_session_wait(call != NULL ? call : fetch->judge);
 }
 
 MpFetchState
@@ -139,19 +142,13 @@ mp_fetch_next(MpFetch *fetch, const MpRecord **record)
 	*record = &fetch->record;
 	while (state == MP_FETCH_WAIT)
 	{
-		bool		progress;
+		bool		progress = false;
 
 		if (fetch->way == MP_WAY_TRUST)
-		{
 			state = next_trusted(fetch);
-			break;
-		}
-		read_parents(fetch);
-		progress = start_calls(fetch);
-		state = read_slots(fetch, &progress);
-		if (state == MP_FETCH_WAIT && all_read(fetch))
-			state = MP_FETCH_DONE;
-		else if (!progress)
+		else
+			state = step(fetch, &progress);
+		if (!progress)
 			break;
 	}
 	if (state == MP_FETCH_ROW)
@@ -168,6 +165,8 @@ mp_fetch_add_tally(const MpFetch *fetch, MpTally *tally)
 	mp_http_add_tally(tally, &fetch->tally);
 	if (fetch->parents != NULL)
 		mp_http_add_tally(tally, mp_call_tally(fetch->parents));
+	if (fetch->judge != NULL)
+		mp_http_add_tally(tally, mp_call_tally(fetch->judge));
 	for (int i = 0; i < fetch->slot_count; i++)
 		if (fetch->slots[i].call != NULL)
 			mp_http_add_tally(tally, mp_call_tally(fetch->slots[i].call));
@@ -197,31 +196,83 @@ mp_fetch_calls(const MpSettings *settings, const MpLookup *lookup,
 	return count;
 }
 
-void
-mp_fetch_drop_call(MpFetch *fetch, MpCall **call)
+/*
+ * Take what has arrived and start what can be started.  *progress: something
+ * has changed, so that it is worth another look.
+ */
+static MpFetchState
+step(MpFetch *fetch, bool *progress)
 {
-	if (*call == NULL)
-		return;
-	mp_http_add_tally(&fetch->tally, mp_call_tally(*call));
-	mp_call_free(*call);
-	*call = NULL;
+	MpFetchState state;
+
+	read_parents(fetch);
+	*progress = start_calls(fetch);
+	state = read_slots(fetch, progress);
+	if (state == MP_FETCH_WAIT && fetch->judge != NULL)
+		state = read_judge(fetch, progress);
+	if (state != MP_FETCH_WAIT || fetch->judge != NULL || !all_read(fetch))
+		return state;
+	mp_fetch_conclude(fetch);
+	if (fetch->judge == NULL)
+		return MP_FETCH_DONE;
+	*progress = true;
+	return MP_FETCH_WAIT;
+}
+
+static void
+follow(MpFetch *fetch, MpVerdict verdict)
+{
+	switch (verdict)
+	{
+		case MP_VERDICT_GO_ON:
+		case MP_VERDICT_ROW:
+			break;
+		case MP_VERDICT_OTHER_WAY:
+			Assert(fetch->way == MP_WAY_BY_ACCOUNT ||
+				   fetch->way == MP_WAY_BY_PROJECT);
+			restart(fetch, fetch->way == MP_WAY_BY_PROJECT ?
+					MP_WAY_BY_ACCOUNT : MP_WAY_BY_PROJECT);
+			break;
+		case MP_VERDICT_TRUST:
+			Assert(fetch->lookup.trusted);
+			restart(fetch, MP_WAY_TRUST);
+			break;
+	}
 }
 
 /* Nothing was handed out yet: cancel what is under way and begin otherwise. */
-void
-mp_fetch_restart(MpFetch *fetch, MpWay way)
+static void
+restart(MpFetch *fetch, MpWay way)
 {
+	Assert(fetch->rows == 0);
+	elog(DEBUG1, "read begins anew: %s instead of %s", way_name(way),
+		 way_name(fetch->way));
 	mp_fetch_drop_call(fetch, &fetch->parents);
-	for (int i = 0; i < fetch->slot_count; i++)
-	{
-		mp_fetch_drop_call(fetch, &fetch->slots[i].call);
-		fetch->slots[i].verifying = false;
-	}
-	fetch->queue_used = fetch->queue_read = 0;
-	fetch->children_started = fetch->children_done = 0;
+	mp_fetch_clear(fetch);
+	mp_fetch_forget_doubts(fetch);
 	fetch->way = way;
 	fetch->switched = true;
 	begin_way(fetch);
+}
+
+/* For the trace. */
+static const char *
+way_name(MpWay way)
+{
+	switch (way)
+	{
+		case MP_WAY_LIST:
+			return "all accounts by one list";
+		case MP_WAY_GETS:
+			return "accounts one by one";
+		case MP_WAY_BY_ACCOUNT:
+			return "memberships of each account";
+		case MP_WAY_BY_PROJECT:
+			return "memberships of each project";
+		case MP_WAY_TRUST:
+			return "no request";
+	}
+	return "";
 }
 
 /* Runs when the context goes, on ERROR as well: must not throw. */
@@ -231,6 +282,7 @@ free_calls(void *arg)
 	MpFetch    *fetch = arg;
 
 	mp_call_free(fetch->parents);
+	mp_call_free(fetch->judge);
 	for (int i = 0; i < fetch->slot_count; i++)
 		mp_call_free(fetch->slots[i].call);
 	mp_record_release(&fetch->record);
@@ -245,7 +297,7 @@ begin_way(MpFetch *fetch)
 	{
 		case MP_WAY_LIST:
 		case MP_WAY_TRUST:
-			push_parent(fetch, 0, NULL);
+			mp_fetch_push_parent(fetch, 0, NULL);
 			fetch->parents_done = true;
 			break;
 		case MP_WAY_GETS:
@@ -268,18 +320,15 @@ begin_parents(MpFetch *fetch)
 	const MpSettings *settings = fetch->settings;
 	bool		named = needs_names(fetch->way, &fetch->lookup);
 
-	set_fixed(fetch);
-	fetch->listed = NULL;
+	mp_fetch_set_fixed(fetch, fetch->way == MP_WAY_BY_PROJECT);
 	fetch->parents_done = fetch->fixed.pinned && !named;
 	if (fetch->parents_done)
 	{
 		for (int i = 0; i < fetch->fixed.count; i++)
-			push_parent(fetch, fetch->fixed.ids[i], NULL);
+			mp_fetch_push_parent(fetch, fetch->fixed.ids[i], NULL);
 		return;
 	}
-	if (fetch->fixed.pinned)
-		fetch->listed = palloc0(sizeof(bool) *
-								(Size) Max(fetch->fixed.count, 1));
+	mp_fetch_expect_names(fetch);
 	if (fetch->way == MP_WAY_BY_PROJECT)
 		fetch->parents = mp_api_me(fetch->http, settings);
 	else
@@ -301,51 +350,6 @@ needs_names(MpWay way, const MpLookup *lookup)
 		(lookup->filtered & MP_FIELD_BIT(name)) != 0;
 }
 
-/* What the query pins, else what option project_ids says. */
-static void
-set_fixed(MpFetch *fetch)
-{
-	const MpSettings *settings = fetch->settings;
-	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
-
-	fetch->fixed = by_project ?
-		fetch->lookup.projects : fetch->lookup.accounts;
-	if (!by_project || fetch->fixed.pinned || settings->project_count == 0)
-		return;
-	fetch->fixed.pinned = true;
-	fetch->fixed.count = (int) settings->project_count;
-	fetch->fixed.ids = palloc(sizeof(int64) * settings->project_count);
-	for (size_t i = 0; i < settings->project_count; i++)
-		fetch->fixed.ids[i] = settings->project_ids[i];
-}
-
-/* Those that the list did not name: it may not show all that there are. */
-void
-mp_fetch_push_rest(MpFetch *fetch)
-{
-	for (int i = 0; fetch->listed != NULL && i < fetch->fixed.count; i++)
-		if (!fetch->listed[i])
-			push_parent(fetch, fetch->fixed.ids[i], NULL);
-	fetch->parents_done = true;
-}
-
-/* Is a listed id one to visit?  Notes it. */
-static bool
-is_to_visit(MpFetch *fetch, int64 id)
-{
-	if (fetch->listed == NULL)
-		return true;
-	for (int i = 0; i < fetch->fixed.count; i++)
-	{
-		if (fetch->fixed.ids[i] != id)
-			continue;
-		fetch->listed[i] = true;
-		return true;
-	}
-	return false;
-}
-
-/* A list is read only as far ahead as the calls for its ids can use. */
 static void
 read_parents(MpFetch *fetch)
 {
@@ -353,8 +357,7 @@ read_parents(MpFetch *fetch)
 	MpField		key = by_project ? MP_FIELD_PROJECT_ID : MP_FIELD_ID;
 	MpField		label = by_project ? MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
 
-	while (!fetch->parents_done &&
-		   fetch->queue_used - fetch->queue_read < PARENT_BACKLOG)
+	while (!fetch->parents_done && mp_fetch_queued(fetch) < PARENT_BACKLOG)
 	{
 		MpRecord   *record = &fetch->parent_record;
 		const MpValue *values = record->values;
@@ -364,11 +367,12 @@ read_parents(MpFetch *fetch)
 			case MP_CALL_WAIT:
 				return;
 			case MP_CALL_FAILED:
-				mp_fetch_parents_failed(fetch);
+				fetch->parents_done = true;
+				follow(fetch, mp_fetch_parents_failed(fetch));
 				return;
 			case MP_CALL_DONE:
-				mp_fetch_drop_call(fetch, &fetch->parents);
-				mp_fetch_push_rest(fetch);
+				fetch->parents_done = true;
+				mp_fetch_parents_done(fetch);
 				return;
 			case MP_CALL_RECORD:
 				/* /me may show projects of other organizations */
@@ -376,40 +380,11 @@ read_parents(MpFetch *fetch)
 					values[MP_FIELD_ORGANIZATION_ID].as.integer !=
 					fetch->settings->organization_id)
 					break;
-				if (is_to_visit(fetch, values[key].as.integer))
-					push_parent(fetch, values[key].as.integer,
-								&values[label]);
+				if (mp_fetch_is_to_visit(fetch, values[key].as.integer))
+					mp_fetch_push_parent(fetch, values[key].as.integer,
+										 &values[label]);
 				break;
 		}
-	}
-}
-
-static void
-push_parent(MpFetch *fetch, int64 id, const MpValue *label)
-{
-	MpParent   *parent;
-
-	if (fetch->queue_used == fetch->queue_size &&
-		fetch->queue_read >= fetch->queue_size / 2)
-	{
-		fetch->queue_used -= fetch->queue_read;
-		if (fetch->queue_used > 0)
-			memmove(fetch->queue, fetch->queue + fetch->queue_read,
-					sizeof(MpParent) * (Size) fetch->queue_used);
-		fetch->queue_read = 0;
-	}
-	if (fetch->queue_used == fetch->queue_size)
-		fetch->queue = mp_array_grow(fetch->queue, &fetch->queue_size,
-									 sizeof(MpParent));
-	parent = &fetch->queue[fetch->queue_used++];
-	parent->id = id;
-	parent->label = NULL;
-	parent->label_length = 0;
-	if (label != NULL && label->present)
-	{
-		parent->label_length = label->as.text.length;
-		parent->label = memcpy(palloc(parent->label_length + 1),
-							   label->as.text.data, parent->label_length);
 	}
 }
 
@@ -419,18 +394,15 @@ start_calls(MpFetch *fetch)
 {
 	bool		started = false;
 
-	for (int i = 0; i < fetch->slot_count &&
-		 fetch->queue_read < fetch->queue_used; i++)
+	for (int i = 0; i < fetch->slot_count && mp_fetch_queued(fetch) > 0; i++)
 	{
 		MpSlot	   *slot = &fetch->slots[i];
 
-		if (slot->call != NULL)
+		if (slot->state != MP_SLOT_FREE)
 			continue;
-		if (slot->parent.label != NULL)
-			pfree(slot->parent.label);
-		slot->parent = fetch->queue[fetch->queue_read++];
-		slot->call = mp_session_started(start_child(fetch, &slot->parent));
-		fetch->children_started++;
+		mp_fetch_take_parent(fetch, slot);
+		mp_fetch_set_slot(fetch, slot, MP_SLOT_READING,
+						  start_child(fetch, &slot->parent));
 		started = true;
 	}
 	return started;
@@ -472,7 +444,7 @@ read_slots(MpFetch *fetch, bool *progress)
 		int			at = (fetch->current_slot + i) % count;
 		MpFetchState state;
 
-		if (fetch->slots[at].call == NULL)
+		if (fetch->slots[at].state == MP_SLOT_FREE)
 			continue;
 		state = read_slot(fetch, &fetch->slots[at], progress);
 		if (state == MP_FETCH_ROW)
@@ -492,13 +464,13 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 	if (state == MP_CALL_WAIT)
 		return MP_FETCH_WAIT;
 	*progress = true;
-	if (slot->verifying)
-		mp_fetch_verified(fetch, slot, state);
+	if (slot->state != MP_SLOT_READING)
+		follow(fetch, mp_fetch_child_asked(fetch, slot, state));
 	else if (state == MP_CALL_FAILED)
-		mp_fetch_child_failed(fetch, slot);
+		follow(fetch, mp_fetch_child_failed(fetch, slot));
 	else if (state == MP_CALL_RECORD)
 	{
-		complete_record(fetch, slot);
+		complete_record(fetch, &slot->parent);
 		return MP_FETCH_ROW;
 	}
 	else
@@ -506,22 +478,41 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 	return MP_FETCH_WAIT;
 }
 
+/* The list of accounts that tells which of those answered 404 are there. */
+static MpFetchState
+read_judge(MpFetch *fetch, bool *progress)
+{
+	static const MpParent none;
+	MpCallState state = mp_call_next(fetch->judge, &fetch->record);
+	MpVerdict	verdict;
+
+	if (state == MP_CALL_WAIT)
+		return MP_FETCH_WAIT;
+	*progress = true;
+	verdict = mp_fetch_judged(fetch, state);
+	follow(fetch, verdict);
+	if (verdict != MP_VERDICT_ROW)
+		return MP_FETCH_WAIT;
+	complete_record(fetch, &none);
+	return MP_FETCH_ROW;
+}
+
 /* What the element does not say because the request said it. */
 static void
-complete_record(MpFetch *fetch, const MpSlot *slot)
+complete_record(MpFetch *fetch, const MpParent *parent)
 {
 	MpRecord   *record = &fetch->record;
 	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
 	MpField		label = by_project ? MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
 
 	if (fetch->way == MP_WAY_BY_ACCOUNT)
-		mp_record_set_integer(record, MP_FIELD_ID, slot->parent.id);
+		mp_record_set_integer(record, MP_FIELD_ID, parent->id);
 	else if (by_project)
-		mp_record_set_integer(record, MP_FIELD_PROJECT_ID, slot->parent.id);
-	if (slot->parent.label != NULL && !record->values[label].present)
+		mp_record_set_integer(record, MP_FIELD_PROJECT_ID, parent->id);
+	if (parent->label != NULL && !record->values[label].present)
 	{
-		mp_record_set_text(record, label, slot->parent.label,
-						   slot->parent.label_length);
+		mp_record_set_text(record, label, parent->label,
+						   parent->label_length);
 	}
 	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)
 		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
@@ -531,10 +522,10 @@ complete_record(MpFetch *fetch, const MpSlot *slot)
 static bool
 all_read(const MpFetch *fetch)
 {
-	if (!fetch->parents_done || fetch->queue_read < fetch->queue_used)
+	if (!fetch->parents_done || mp_fetch_queued(fetch) > 0)
 		return false;
 	for (int i = 0; i < fetch->slot_count; i++)
-		if (fetch->slots[i].call != NULL)
+		if (fetch->slots[i].state != MP_SLOT_FREE)
 			return false;
 	return true;
 }
@@ -575,6 +566,5 @@ report_progress(MpFetch *fetch)
 			(errmsg("%s: " INT64_FORMAT " of " INT64_FORMAT " requests done",
 					mp_relation_get(fetch->lookup.relation)->name,
 					fetch->children_done,
-					fetch->children_started +
-					(fetch->queue_used - fetch->queue_read))));
+					fetch->children_started + mp_fetch_queued(fetch))));
 }

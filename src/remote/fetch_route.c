@@ -1,34 +1,51 @@
 /*-------------------------------------------------------------------------
  *
  * remote/fetch_route.c
- *		Which way memberships are read, and what a 404 or a 405 means.
+ *		Which way memberships are read, and what a 404, 405 or 410 means for a
+ *		read.
  *
  * The API's documents name two routes to memberships, by account and by
- * project, and no document names both.  A 404 may mean that the account or
- * the project is gone, or that the server has no such route; the parent is
- * asked for to find out.  A row is left out only if its parent is shown to be
- * gone.
+ * project, and no document names both.  So a 404 has three meanings: what is
+ * named by the path is gone; the server has no such route; or nothing at all,
+ * because the base URL leads elsewhere, or because something in between has
+ * answered.
+ *
+ * A row is left out only if what it belongs to is shown to be gone.  A 404 for
+ * an account shows that where this session has had a proper answer of the
+ * place; where it has not, the list of accounts is asked once, after all else,
+ * and decides.  For memberships the parent is asked for.  A call that has
+ * worked is not thought to be missing because of one answer.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "base/ids.h"
+#include "catalog/array.h"
 #include "remote/error.h"
-#include "remote/fetch_state.h"
+#include "remote/fetch_route.h"
 
 static bool is_route_missing(MpWay way, const MpSettings *settings);
 static bool means_missing(int status);
-static void finish_child(MpFetch *fetch, MpSlot *slot);
-static void verify_parent(MpFetch *fetch, MpSlot *slot);
-static void settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state);
-static void settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state);
+static bool is_gone(const MpCall *call);
+static void note_answer(MpFetch *fetch);
+static void doubt_account(MpFetch *fetch, const MpSlot *slot);
+static bool is_doubtful(const MpFetch *fetch, int64 id);
+static void ask_parent(MpFetch *fetch, MpSlot *slot);
+static MpVerdict settle_account(MpFetch *fetch, MpSlot *slot,
+								MpCallState state);
+static MpVerdict settle_project(MpFetch *fetch, MpSlot *slot,
+								MpCallState state);
 static void note_project(MpFetch *fetch, MpSlot *slot);
-static void project_not_seen(MpFetch *fetch, MpSlot *slot);
-static void settle_witness(MpFetch *fetch, MpSlot *slot, MpCallState state);
-static void parent_exists(MpFetch *fetch, MpSlot *slot);
-static void route_missing(MpFetch *fetch, bool proven);
-static MpRoute *route_of(MpFetch *fetch);
-static void raise_no_way(MpFetch *fetch);
+static MpVerdict project_not_seen(MpFetch *fetch, MpSlot *slot);
+static MpVerdict settle_witness(MpFetch *fetch, MpSlot *slot,
+								MpCallState state);
+static MpVerdict parent_exists(MpFetch *fetch, MpSlot *slot);
+static MpVerdict route_missing(MpFetch *fetch, bool proven);
+static MpRoute *route_of(const MpFetch *fetch);
+MP_NORETURN static void raise_contradiction(const MpFetch *fetch,
+											int64 parent, int status);
+MP_NORETURN static void raise_no_way(const MpFetch *fetch);
 
 MpWay
 mp_fetch_first_way(const MpSettings *settings, const MpLookup *lookup)
@@ -58,26 +75,46 @@ mp_fetch_child_done(MpFetch *fetch, MpSlot *slot)
 
 	if (route != NULL)
 		*route = MP_ROUTE_PRESENT;
-	finish_child(fetch, slot);
+	/* a project's path does not name the organization */
+	if (fetch->way != MP_WAY_BY_PROJECT)
+		note_answer(fetch);
+	mp_fetch_finish_slot(fetch, slot);
 }
 
-void
+MpVerdict
 mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot)
 {
 	int			status = mp_error_status(slot->call);
+	const MpRoute *route = route_of(fetch);
 
-	if (fetch->way == MP_WAY_GETS && status == 404)
-		finish_child(fetch, slot);
-	else if (route_of(fetch) == NULL || !means_missing(status))
+	if (is_gone(slot->call) && fetch->way != MP_WAY_LIST)
+		mp_fetch_finish_slot(fetch, slot);
+	else if (fetch->way == MP_WAY_GETS && status == 404)
+	{
+		doubt_account(fetch, slot);
+		mp_fetch_finish_slot(fetch, slot);
+	}
+	else if (route == NULL || !means_missing(status))
 		mp_error_raise(slot->call, fetch->settings);
-	else if (status == 405)
-		route_missing(fetch, true);
+	else if (status == 404)
+		ask_parent(fetch, slot);
+	else if (*route == MP_ROUTE_PRESENT)
+		raise_contradiction(fetch, slot->parent.id, status);
 	else
-		verify_parent(fetch, slot);
+		return route_missing(fetch, true);
+	return MP_VERDICT_GO_ON;
 }
 
-/* The list of parents could not be read. */
 void
+mp_fetch_parents_done(MpFetch *fetch)
+{
+	if (fetch->way == MP_WAY_BY_ACCOUNT)
+		note_answer(fetch);
+	mp_fetch_drop_call(fetch, &fetch->parents);
+	mp_fetch_push_rest(fetch);
+}
+
+MpVerdict
 mp_fetch_parents_failed(MpFetch *fetch)
 {
 	if (fetch->way != MP_WAY_BY_PROJECT ||
@@ -85,21 +122,80 @@ mp_fetch_parents_failed(MpFetch *fetch)
 		mp_error_raise(fetch->parents, fetch->settings);
 	/* without /me there is no telling which projects to visit */
 	if (!fetch->fixed.pinned)
-		route_missing(fetch, false);
-	else
-	{
-		mp_fetch_drop_call(fetch, &fetch->parents);
-		mp_fetch_push_rest(fetch);
-	}
+		return route_missing(fetch, false);
+	mp_fetch_drop_call(fetch, &fetch->parents);
+	mp_fetch_push_rest(fetch);
+	return MP_VERDICT_GO_ON;
+}
+
+MpVerdict
+mp_fetch_child_asked(MpFetch *fetch, MpSlot *slot, MpCallState state)
+{
+	Assert(state != MP_CALL_WAIT);
+	if (slot->state == MP_SLOT_ASKING_WITNESS)
+		return settle_witness(fetch, slot, state);
+	Assert(slot->state == MP_SLOT_ASKING_PARENT);
+	if (fetch->way == MP_WAY_BY_PROJECT)
+		return settle_project(fetch, slot, state);
+	return settle_account(fetch, slot, state);
 }
 
 void
-mp_fetch_verified(MpFetch *fetch, MpSlot *slot, MpCallState state)
+mp_fetch_conclude(MpFetch *fetch)
 {
-	if (fetch->way == MP_WAY_BY_PROJECT)
-		settle_project(fetch, slot, state);
-	else
-		settle_account(fetch, slot, state);
+	bool		answered;
+
+	if (fetch->doubtful_count == 0)
+		return;
+	answered = mp_session_routes(fetch->settings)->answered;
+	if (answered && !fetch->doubt_stays)
+	{
+		fetch->doubtful_count = 0;
+		return;
+	}
+	elog(DEBUG1, "%d service accounts were answered 404, which proves nothing %s: the list of accounts is asked",
+		 fetch->doubtful_count, answered ?
+		 "as it did not come from the API" :
+		 "before the organization has answered anything");
+	fetch->doubtful_count = mp_ids_sort(fetch->doubtful,
+										fetch->doubtful_count);
+	fetch->judge_found = false;
+	fetch->judge =
+		mp_session_started(mp_api_list_accounts(fetch->http, fetch->settings,
+												fetch->wanted));
+}
+
+/* An account that is listed after all is a row, or its memberships are to be
+ * read in another way. */
+MpVerdict
+mp_fetch_judged(MpFetch *fetch, MpCallState state)
+{
+	if (state == MP_CALL_FAILED)
+		mp_error_raise(fetch->judge, fetch->settings);
+	if (state == MP_CALL_RECORD)
+	{
+		if (!is_doubtful(fetch,
+						 fetch->record.values[MP_FIELD_ID].as.integer))
+			return MP_VERDICT_GO_ON;
+		if (fetch->way == MP_WAY_GETS)
+			return MP_VERDICT_ROW;
+		fetch->judge_found = true;
+		return MP_VERDICT_GO_ON;
+	}
+	Assert(state == MP_CALL_DONE);
+	note_answer(fetch);
+	mp_fetch_drop_call(fetch, &fetch->judge);
+	fetch->doubtful_count = 0;
+	fetch->doubt_stays = false;
+	return fetch->judge_found ? route_missing(fetch, false) : MP_VERDICT_GO_ON;
+}
+
+void
+mp_fetch_forget_doubts(MpFetch *fetch)
+{
+	mp_fetch_drop_call(fetch, &fetch->judge);
+	fetch->doubtful_count = 0;
+	fetch->doubt_stays = false;
 }
 
 static bool
@@ -117,65 +213,93 @@ means_missing(int status)
 	return status == 404 || status == 405;
 }
 
-static void
-finish_child(MpFetch *fetch, MpSlot *slot)
+/* 410 says so by itself, if it is the API that says it. */
+static bool
+is_gone(const MpCall *call)
 {
-	mp_fetch_drop_call(fetch, &slot->call);
-	slot->verifying = false;
-	fetch->children_done++;
+	return mp_error_status(call) == 410 && !mp_error_is_foreign(call);
+}
+
+/* The place has given a proper answer to a call that names the
+ * organization. */
+static void
+note_answer(MpFetch *fetch)
+{
+	mp_session_routes(fetch->settings)->answered = true;
+}
+
+/* A call that names an account, which is the slot's parent, has answered
+ * 404. */
+static void
+doubt_account(MpFetch *fetch, const MpSlot *slot)
+{
+	if (fetch->doubtful_count == fetch->doubtful_size)
+		fetch->doubtful = mp_array_grow(fetch->doubtful, &fetch->doubtful_size,
+										sizeof(int64));
+	fetch->doubtful[fetch->doubtful_count++] = slot->parent.id;
+	fetch->doubt_stays |= mp_error_is_foreign(slot->call);
+}
+
+static bool
+is_doubtful(const MpFetch *fetch, int64 id)
+{
+	return mp_ids_find(fetch->doubtful, fetch->doubtful_count, id) >= 0;
 }
 
 /* Ask for the parent in place of its memberships. */
 static void
-verify_parent(MpFetch *fetch, MpSlot *slot)
+ask_parent(MpFetch *fetch, MpSlot *slot)
 {
-	mp_fetch_drop_call(fetch, &slot->call);
-	slot->verifying = true;
-	slot->exists = slot->on_witness = false;
-	slot->witness = 0;
-	if (fetch->way == MP_WAY_BY_PROJECT)
-		slot->call = mp_api_me(fetch->http, fetch->settings);
-	else
-		slot->call = mp_api_get_account(fetch->http, fetch->settings,
-										slot->parent.id, 0);
-	mp_session_started(slot->call);
+	mp_fetch_set_slot(fetch, slot, MP_SLOT_ASKING_PARENT,
+					  fetch->way == MP_WAY_BY_PROJECT ?
+					  mp_api_me(fetch->http, fetch->settings) :
+					  mp_api_get_account(fetch->http, fetch->settings,
+										 slot->parent.id, 0));
 }
 
-static void
+static MpVerdict
 settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state)
 {
 	if (state == MP_CALL_RECORD)
 		slot->exists = true;
 	else if (state == MP_CALL_DONE)
-		parent_exists(fetch, slot);
+	{
+		note_answer(fetch);
+		return parent_exists(fetch, slot);
+	}
+	else if (is_gone(slot->call))
+		mp_fetch_finish_slot(fetch, slot);
 	else if (mp_error_status(slot->call) == 404)
-		finish_child(fetch, slot);
+	{
+		doubt_account(fetch, slot);
+		mp_fetch_finish_slot(fetch, slot);
+	}
 	else
 		mp_error_raise(slot->call, fetch->settings);
+	return MP_VERDICT_GO_ON;
 }
 
 /*
  * /me lists the projects that the credentials see.  Where the route is known
  * to work, a 404 was about the project.
  */
-static void
+static MpVerdict
 settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 {
-	if (slot->on_witness)
-		settle_witness(fetch, slot, state);
-	else if (state == MP_CALL_RECORD)
+	if (state == MP_CALL_RECORD)
 		note_project(fetch, slot);
 	else if (state == MP_CALL_DONE && slot->exists)
-		parent_exists(fetch, slot);
+		return parent_exists(fetch, slot);
 	else if (state == MP_CALL_FAILED &&
 			 !means_missing(mp_error_status(slot->call)))
 		mp_error_raise(slot->call, fetch->settings);
 	else if (*route_of(fetch) == MP_ROUTE_PRESENT)
-		finish_child(fetch, slot);
+		mp_fetch_finish_slot(fetch, slot);
 	else if (state == MP_CALL_FAILED)
-		route_missing(fetch, true);
+		return route_missing(fetch, true);
 	else
-		project_not_seen(fetch, slot);
+		return project_not_seen(fetch, slot);
+	return MP_VERDICT_GO_ON;
 }
 
 static void
@@ -197,82 +321,80 @@ note_project(MpFetch *fetch, MpSlot *slot)
  * account-wise way gives the true answer; where that is closed, a project that
  * is listed tells whether the server has the route.
  */
-static void
+static MpVerdict
 project_not_seen(MpFetch *fetch, MpSlot *slot)
 {
 	bool		only_way = fetch->switched ||
 		fetch->settings->membership_read == MP_MEMBERSHIP_READ_PROJECT;
 
 	if (!only_way || slot->witness == 0)
-	{
-		route_missing(fetch, false);
-		return;
-	}
-	mp_fetch_drop_call(fetch, &slot->call);
-	slot->on_witness = true;
-	slot->call = mp_api_project_accounts(fetch->http, fetch->settings,
-										 slot->witness, 0);
-	mp_session_started(slot->call);
+		return route_missing(fetch, false);
+	mp_fetch_set_slot(fetch, slot, MP_SLOT_ASKING_WITNESS,
+					  mp_api_project_accounts(fetch->http, fetch->settings,
+											  slot->witness, 0));
+	return MP_VERDICT_GO_ON;
 }
 
-static void
+static MpVerdict
 settle_witness(MpFetch *fetch, MpSlot *slot, MpCallState state)
 {
-	if (state == MP_CALL_RECORD)
-		return;
 	if (state == MP_CALL_DONE)
 		mp_fetch_child_done(fetch, slot);
-	else if (means_missing(mp_error_status(slot->call)))
-		route_missing(fetch, true);
-	else
-		mp_error_raise(slot->call, fetch->settings);
+	else if (state == MP_CALL_FAILED)
+	{
+		int			status = mp_error_status(slot->call);
+
+		if (!means_missing(status))
+			mp_error_raise(slot->call, fetch->settings);
+		if (*route_of(fetch) == MP_ROUTE_PRESENT)
+			raise_contradiction(fetch, slot->witness, status);
+		return route_missing(fetch, true);
+	}
+	return MP_VERDICT_GO_ON;
 }
 
 /* A 404 for the memberships of a parent that is there. */
-static void
+static MpVerdict
 parent_exists(MpFetch *fetch, MpSlot *slot)
 {
-	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
-
-	if (*route_of(fetch) != MP_ROUTE_PRESENT)
-	{
-		route_missing(fetch, true);
-		return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_REPLY),
-			 errmsg("Mixpanel has no memberships of %s " INT64_FORMAT ", which exists",
-					by_project ? "project" : "service account",
-					slot->parent.id),
-			 errdetail("The call answered 404 for it but not for others."),
-			 errhint("Run the statement again.")));
+	if (*route_of(fetch) == MP_ROUTE_PRESENT)
+		raise_contradiction(fetch, slot->parent.id, 404);
+	return route_missing(fetch, true);
 }
 
 /*
  * The server lacks the route: go the other way.  proven: remember it for the
- * session.
+ * session.  Where no way is left, nothing that was learnt is believed any
+ * more: the next read begins from the start.
  */
-static void
+static MpVerdict
 route_missing(MpFetch *fetch, bool proven)
 {
 	MpWay		other = fetch->way == MP_WAY_BY_PROJECT ?
 		MP_WAY_BY_ACCOUNT : MP_WAY_BY_PROJECT;
+	MpRoutes   *routes = mp_session_routes(fetch->settings);
 
+	elog(DEBUG1, "memberships cannot be read by %s%s",
+		 fetch->way == MP_WAY_BY_PROJECT ? "project" : "account",
+		 proven ? ": the server lacks the call" : " for now");
 	if (proven)
+	{
+		Assert(*route_of(fetch) != MP_ROUTE_PRESENT);
 		*route_of(fetch) = MP_ROUTE_MISSING;
+	}
 	if (fetch->rows == 0 && !fetch->switched &&
 		fetch->settings->membership_read == MP_MEMBERSHIP_READ_AUTO &&
 		!is_route_missing(other, fetch->settings))
-		mp_fetch_restart(fetch, other);
-	else if (fetch->rows == 0 && fetch->lookup.trusted)
-		mp_fetch_restart(fetch, MP_WAY_TRUST);
-	else
-		raise_no_way(fetch);
+		return MP_VERDICT_OTHER_WAY;
+	if (fetch->rows == 0 && fetch->lookup.trusted)
+		return MP_VERDICT_TRUST;
+	routes->account_projects = routes->project_accounts = MP_ROUTE_UNKNOWN;
+	raise_no_way(fetch);
 }
 
 /* NULL where the way is not one of the two. */
 static MpRoute *
-route_of(MpFetch *fetch)
+route_of(const MpFetch *fetch)
 {
 	MpRoutes   *routes = mp_session_routes(fetch->settings);
 
@@ -283,8 +405,28 @@ route_of(MpFetch *fetch)
 	return NULL;
 }
 
+/*
+ * One of two answers is wrong, and it cannot be told which.  Nothing is
+ * learnt.
+ */
 static void
-raise_no_way(MpFetch *fetch)
+raise_contradiction(const MpFetch *fetch, int64 parent, int status)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_REPLY),
+			 status == 404 ?
+			 errmsg("Mixpanel has no memberships of %s " INT64_FORMAT ", which exists",
+					fetch->way == MP_WAY_BY_PROJECT ?
+					"project" : "service account", parent) :
+			 errmsg("Mixpanel answered the memberships of %s " INT64_FORMAT " with status %d",
+					fetch->way == MP_WAY_BY_PROJECT ?
+					"project" : "service account", parent, status),
+			 errdetail("The same call has worked for others in this session."),
+			 errhint("Run the statement again.")));
+}
+
+static void
+raise_no_way(const MpFetch *fetch)
 {
 	bool		fixed = fetch->settings->membership_read !=
 		MP_MEMBERSHIP_READ_AUTO;

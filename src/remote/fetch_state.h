@@ -1,8 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * remote/fetch_state.h
- *		What fetch.c (the calls) and fetch_route.c (what a missing route means)
- *		share.
+ *		A fetch: its parents, its slots, and what is in doubt.
+ *
+ * A parent is what a call is made for: an account, a project, or nothing for
+ * the one list of all accounts.  A slot holds a call for a parent.
+ *
+ * Who writes a field stands beside it: fetch.c (the calls and the order of
+ * things), fetch_route.c (what an answer means for the read) or fetch_state.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +27,6 @@ typedef enum MpWay
 	MP_WAY_TRUST,				/* no request: the pinned pairs */
 } MpWay;
 
-/* What a call is made for. */
 typedef struct MpParent
 {
 	int64		id;				/* 0 for MP_WAY_LIST */
@@ -31,31 +35,56 @@ typedef struct MpParent
 	size_t		label_length;
 } MpParent;
 
-/* A place for a call under way. */
+/*
+ * What the call of a slot is for.  Reading is first; a 404 leads to one of the
+ * questions; each of them ends with the slot free.
+ */
+typedef enum MpSlotState
+{
+	MP_SLOT_FREE,				/* no call */
+	MP_SLOT_READING,			/* the parent's rows */
+	MP_SLOT_ASKING_PARENT,		/* whether the parent exists */
+	MP_SLOT_ASKING_WITNESS,		/* memberships of another project that exists:
+								 * whether the server has the route */
+} MpSlotState;
+
+/* All of it is written by fetch_state.c, but for what is marked. */
 typedef struct MpSlot
 {
+	MpSlotState state;
 	MpCall	   *call;			/* NULL: free */
 	MpParent	parent;
-	bool		verifying;		/* the call asks whether the parent exists */
-	bool		exists;			/* and it does */
-	int64		witness;		/* another project that exists; 0: none seen */
-	bool		on_witness;		/* the call asks for that one's memberships,
-								 * to learn whether the server has the route */
+	bool		exists;			/* the parent was seen; fetch_route.c */
+	int64		witness;		/* another project that was seen, 0: none;
+								 * fetch_route.c */
 } MpSlot;
 
 struct MpFetch
 {
+	/* set by mp_fetch_begin() */
 	MemoryContext context;		/* all of the fetch */
 	MemoryContextCallback callback;
 	const MpSettings *settings;
 	MpHttp	   *http;
 	MpLookup	lookup;
 	uint32		wanted;
+	int			slot_count;
+	MpSlot	   *slots;
+
+	/* fetch.c */
 	MpWay		way;
 	bool		switched;		/* the other way was tried first */
-
-	MpCall	   *parents;		/* the list of parents while it arrives */
+	MpCall	   *parents;		/* the list of parents while it arrives;
+								 * fetch_route.c ends it */
 	bool		parents_done;
+	int			current_slot;
+	MpRecord	record;			/* handed out */
+	MpRecord	parent_record;
+	int64		rows;			/* handed out */
+	int64		trusted_pairs;	/* of them, without a request */
+	TimestampTz next_notice;	/* when the last progress was told */
+
+	/* fetch_state.c */
 	MpIds		fixed;			/* BY_ACCOUNT, BY_PROJECT: the only parents to
 								 * visit, where they are known */
 	bool	   *listed;			/* of those, which the list has named; NULL:
@@ -64,39 +93,60 @@ struct MpFetch
 	int			queue_size;
 	int			queue_used;
 	int			queue_read;
-
-	MpSlot	   *slots;
-	int			slot_count;
-	int			current_slot;
-
-	MpRecord	record;			/* handed out */
-	MpRecord	parent_record;
-	int64		rows;			/* handed out */
-	int64		trusted_pairs;	/* of them, without a request */
-
 	int64		children_started;
 	int64		children_done;
-	TimestampTz next_notice;	/* when the last progress was told */
 	MpTally		tally;			/* of calls that are over */
+
+	/* fetch_route.c */
+	int64	   *doubtful;		/* accounts that were answered 404, which
+								 * proves nothing yet */
+	int			doubtful_count;
+	int			doubtful_size;
+	bool		doubt_stays;	/* for one of them no proper answer to another
+								 * call can tell: only the list can */
+	MpCall	   *judge;			/* the list of accounts that decides */
+	bool		judge_found;	/* it has named one of them */
 };
 
-/* ---- fetch.c ---- */
+/* ---- parents ---- */
 
-extern void mp_fetch_restart(MpFetch *fetch, MpWay way);
+/* The parents that are known without a list: what the query pins, else what
+ * option project_ids says. */
+extern void mp_fetch_set_fixed(MpFetch *fetch, bool by_project);
+
+/* A list will name the fixed parents. */
+extern void mp_fetch_expect_names(MpFetch *fetch);
+
+/* Is a parent that a list has named to be visited?  Notes that it was. */
+extern bool mp_fetch_is_to_visit(MpFetch *fetch, int64 id);
+
+/* Queue a parent; the label is copied.  NULL: not known. */
+extern void mp_fetch_push_parent(MpFetch *fetch, int64 id,
+								 const MpValue *label);
+
+/* Queue the fixed parents that the list did not name: it may not show all
+ * that there are. */
 extern void mp_fetch_push_rest(MpFetch *fetch);
+
+/* How many are queued. */
+extern int	mp_fetch_queued(const MpFetch *fetch);
+
+/* ---- slots ---- */
+
+/* Give a free slot the next parent; its call is made by the caller. */
+extern void mp_fetch_take_parent(MpFetch *fetch, MpSlot *slot);
+
+/* Put a new call (NULL raises 53200) in place of the slot's. */
+extern void mp_fetch_set_slot(MpFetch *fetch, MpSlot *slot,
+							  MpSlotState state, MpCall *call);
+
+/* All that the slot's parent has was read. */
+extern void mp_fetch_finish_slot(MpFetch *fetch, MpSlot *slot);
+
+/* Free a call, its costs added to the fetch's; *call may be NULL. */
 extern void mp_fetch_drop_call(MpFetch *fetch, MpCall **call);
 
-/* ---- fetch_route.c ---- */
-
-extern MpWay mp_fetch_first_way(const MpSettings *settings,
-								const MpLookup *lookup);
-
-/* A call for a parent has ended well; has failed; or, while verifying, has
- * changed state. */
-extern void mp_fetch_child_done(MpFetch *fetch, MpSlot *slot);
-extern void mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot);
-extern void mp_fetch_verified(MpFetch *fetch, MpSlot *slot,
-							  MpCallState state);
-extern void mp_fetch_parents_failed(MpFetch *fetch);
+/* Cancel what is under way and forget all parents. */
+extern void mp_fetch_clear(MpFetch *fetch);
 
 #endif							/* MP_REMOTE_FETCH_STATE_H */

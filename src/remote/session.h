@@ -31,6 +31,9 @@ typedef enum MpRoute
  */
 typedef struct MpRoutes
 {
+	bool		answered;		/* a call that names the organization has had
+								 * a proper answer, so that a 404 is about
+								 * what else the path names */
 	MpRoute		account_projects;
 	MpRoute		project_accounts;
 	MpRoute		bulk_add;

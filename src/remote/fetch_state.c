@@ -1,0 +1,199 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/fetch_state.c
+ *		The parents and the slots of a fetch.
+ *
+ * Knows neither which calls are made nor what their answers mean.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/ids.h"
+#include "catalog/array.h"
+#include "remote/fetch_state.h"
+
+static const char *slot_state_name(MpSlotState state);
+static bool is_step(MpSlotState from, MpSlotState to) pg_attribute_unused();
+
+void
+mp_fetch_set_fixed(MpFetch *fetch, bool by_project)
+{
+	const MpSettings *settings = fetch->settings;
+
+	fetch->listed = NULL;
+	fetch->fixed = by_project ?
+		fetch->lookup.projects : fetch->lookup.accounts;
+	if (!by_project || fetch->fixed.pinned || settings->project_count == 0)
+		return;
+	fetch->fixed.pinned = true;
+	fetch->fixed.count = (int) settings->project_count;
+	fetch->fixed.ids = palloc(sizeof(int64) * settings->project_count);
+	memcpy(fetch->fixed.ids, settings->project_ids,
+		   sizeof(int64) * settings->project_count);
+	/* one that is named twice is visited once */
+	fetch->fixed.count = mp_ids_sort(fetch->fixed.ids, fetch->fixed.count);
+}
+
+void
+mp_fetch_expect_names(MpFetch *fetch)
+{
+	if (fetch->fixed.pinned)
+		fetch->listed = palloc0(sizeof(bool) *
+								(Size) Max(fetch->fixed.count, 1));
+}
+
+bool
+mp_fetch_is_to_visit(MpFetch *fetch, int64 id)
+{
+	int			at;
+
+	if (!fetch->fixed.pinned)
+		return true;
+	Assert(fetch->listed != NULL);
+	at = mp_ids_find(fetch->fixed.ids, fetch->fixed.count, id);
+	if (at >= 0)
+		fetch->listed[at] = true;
+	return at >= 0;
+}
+
+void
+mp_fetch_push_rest(MpFetch *fetch)
+{
+	for (int i = 0; fetch->listed != NULL && i < fetch->fixed.count; i++)
+		if (!fetch->listed[i])
+			mp_fetch_push_parent(fetch, fetch->fixed.ids[i], NULL);
+}
+
+/* What was read is dropped once it is half of the queue. */
+void
+mp_fetch_push_parent(MpFetch *fetch, int64 id, const MpValue *label)
+{
+	MpParent   *parent;
+
+	if (fetch->queue_used == fetch->queue_size &&
+		fetch->queue_read >= fetch->queue_size / 2)
+	{
+		fetch->queue_used -= fetch->queue_read;
+		if (fetch->queue_used > 0)
+			memmove(fetch->queue, fetch->queue + fetch->queue_read,
+					sizeof(MpParent) * (Size) fetch->queue_used);
+		fetch->queue_read = 0;
+	}
+	if (fetch->queue_used == fetch->queue_size)
+		fetch->queue = mp_array_grow(fetch->queue, &fetch->queue_size,
+									 sizeof(MpParent));
+	Assert(fetch->queue_used < fetch->queue_size);
+	parent = &fetch->queue[fetch->queue_used++];
+	parent->id = id;
+	parent->label = NULL;
+	parent->label_length = 0;
+	if (label != NULL && label->present)
+	{
+		parent->label_length = label->as.text.length;
+		parent->label = memcpy(palloc(parent->label_length + 1),
+							   label->as.text.data, parent->label_length);
+	}
+}
+
+int
+mp_fetch_queued(const MpFetch *fetch)
+{
+	Assert(fetch->queue_read <= fetch->queue_used);
+	return fetch->queue_used - fetch->queue_read;
+}
+
+void
+mp_fetch_take_parent(MpFetch *fetch, MpSlot *slot)
+{
+	Assert(slot->state == MP_SLOT_FREE && slot->call == NULL);
+	Assert(mp_fetch_queued(fetch) > 0);
+	if (slot->parent.label != NULL)
+		pfree(slot->parent.label);
+	slot->parent = fetch->queue[fetch->queue_read++];
+	slot->exists = false;
+	slot->witness = 0;
+	fetch->children_started++;
+}
+
+void
+mp_fetch_set_slot(MpFetch *fetch, MpSlot *slot, MpSlotState state,
+				  MpCall *call)
+{
+	Assert(is_step(slot->state, state) && state != MP_SLOT_FREE);
+	if (state != MP_SLOT_READING)
+		elog(DEBUG2, "read of parent " INT64_FORMAT ": %s, then %s",
+			 slot->parent.id, slot_state_name(slot->state),
+			 slot_state_name(state));
+	mp_fetch_drop_call(fetch, &slot->call);
+	slot->call = mp_session_started(call);
+	slot->state = state;
+}
+
+void
+mp_fetch_finish_slot(MpFetch *fetch, MpSlot *slot)
+{
+	Assert(is_step(slot->state, MP_SLOT_FREE));
+	mp_fetch_drop_call(fetch, &slot->call);
+	slot->state = MP_SLOT_FREE;
+	fetch->children_done++;
+	Assert(fetch->children_done <= fetch->children_started);
+}
+
+void
+mp_fetch_drop_call(MpFetch *fetch, MpCall **call)
+{
+	if (*call == NULL)
+		return;
+	mp_http_add_tally(&fetch->tally, mp_call_tally(*call));
+	mp_call_free(*call);
+	*call = NULL;
+}
+
+void
+mp_fetch_clear(MpFetch *fetch)
+{
+	for (int i = 0; i < fetch->slot_count; i++)
+	{
+		mp_fetch_drop_call(fetch, &fetch->slots[i].call);
+		fetch->slots[i].state = MP_SLOT_FREE;
+	}
+	fetch->queue_used = fetch->queue_read = 0;
+	fetch->children_started = fetch->children_done = 0;
+}
+
+/* May a slot go from one state to another? */
+static bool
+is_step(MpSlotState from, MpSlotState to)
+{
+	switch (from)
+	{
+		case MP_SLOT_FREE:
+			return to == MP_SLOT_READING;
+		case MP_SLOT_READING:
+			return to == MP_SLOT_FREE || to == MP_SLOT_ASKING_PARENT;
+		case MP_SLOT_ASKING_PARENT:
+			return to == MP_SLOT_FREE || to == MP_SLOT_ASKING_WITNESS;
+		case MP_SLOT_ASKING_WITNESS:
+			return to == MP_SLOT_FREE;
+	}
+	return false;
+}
+
+/* For the trace. */
+static const char *
+slot_state_name(MpSlotState state)
+{
+	switch (state)
+	{
+		case MP_SLOT_FREE:
+			return "free";
+		case MP_SLOT_READING:
+			return "reading";
+		case MP_SLOT_ASKING_PARENT:
+			return "asking for the parent itself";
+		case MP_SLOT_ASKING_WITNESS:
+			return "asking for the memberships of another project";
+	}
+	return "";
+}

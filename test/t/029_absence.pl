@@ -1,0 +1,191 @@
+# What a 404, 405 or 410 proves for a read: that a row is not there is never
+# said on one ambiguous answer, and a call that has worked is not thought to be
+# missing because of one.
+
+use strict;
+use warnings;
+
+use MixpanelTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my %seed = (accounts => 6, projects => 4, memberships_per_account => 2);
+my $test = MixpanelTest->new('absence', %seed);
+my $simulator = $test->simulator;
+my $a = 'mp.service_accounts';
+my $m = 'mp.project_memberships';
+my $list = 'GET /organizations/123/service-accounts';
+my ($username, $secret) = split /:/, MixpanelSimulator::LOGIN;
+
+sub start_over
+{
+	$test->start_over(@_);
+	return;
+}
+
+# The requests of a statement, and its rows.
+sub check
+{
+	my ($sql, $rows, $requests, $name) = @_;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $result = $test->logged($sql);
+	is($result->{code} || $result->{rows}, $rows, $name)
+	  || diag(MixpanelTest::describe($result));
+	is_deeply([ $simulator->requests ], $requests, "requests: $name")
+	  if defined $requests;
+	return;
+}
+
+# ---- accounts ----
+
+subtest 'an account that is not there' => sub {
+	start_over();
+	check("SELECT id FROM $a WHERE id = 99",
+		'', [ "$list/99", $list ],
+		'before the place has answered, the list decides');
+	check("SELECT id FROM $a WHERE id = 99",
+		'', ["$list/99"], 'then a 404 is enough');
+	$test->fresh;
+	check("SELECT id FROM $a WHERE id = 2", '2', ["$list/2"], 'one that is');
+	check("SELECT id FROM $a WHERE id = 98",
+		'', ["$list/98"], 'has shown that the call works');
+	$test->fresh;
+	check("SELECT count(*) FROM $a WHERE id IN (2, 98, 99)",
+		'1', undef, 'one that is, beside others');
+	is(scalar(grep { $_ eq $list } $simulator->requests), 0,
+		'has shown it in the same statement');
+	$test->fresh;
+	check("DELETE FROM $a WHERE id = 99 RETURNING id", '', undef, 'DELETE');
+	check("SELECT id FROM $a WHERE id = 99 OR id = 98",
+		'', undef, 'two');
+};
+
+subtest 'a list that has what a lookup does not have' => sub {
+	start_over();
+	$simulator->fault(status => 404, path => '/service-accounts/3$',
+		count => 0);
+	check("SELECT id, username FROM $a WHERE id = 3",
+		'3|bot-3', [ "$list/3", $list ], 'before the place has answered');
+	start_over();
+	$simulator->fault(
+		gateway => JSON::PP::true,
+		status => 404, path => '/service-accounts/[34]$',
+		count => 0);
+	check("SELECT id FROM $a WHERE id = 2", '2', undef, 'it has answered');
+	check("SELECT id, username FROM $a WHERE id IN (2, 3, 99) ORDER BY id",
+		"2|bot-2\n3|bot-3", undef, 'a page of a gateway is no proof then');
+	is(scalar(grep { $_ eq $list } $simulator->requests), 1,
+		'the list is asked once');
+	check("SELECT id, username FROM $a WHERE id = 3",
+		'3|bot-3', [ "$list/3", $list ], 'nor later');
+	check("DELETE FROM $a WHERE id = 3 RETURNING username",
+		'bot-3', undef, 'DELETE finds it');
+};
+
+subtest 'a base URL that leads elsewhere' => sub {
+	start_over();
+	(my $wrong = $simulator->base_url) =~ s!/api/app!/wrong/path!;
+	$test->options(base_url => $wrong);
+	foreach my $sql (
+		"SELECT * FROM $a",
+		"SELECT * FROM $a WHERE id = 3",
+		"DELETE FROM $a WHERE id = 3",
+		"SELECT * FROM $m",
+		"SELECT * FROM $m WHERE service_account_id = 3",
+		"SELECT * FROM $m WHERE project_id = 1003",
+		"SELECT * FROM $m WHERE service_account_id = 3 AND project_id = 1003",
+		"UPDATE $m SET role = 'admin' WHERE service_account_id = 3 AND project_id = 1003",
+		"DELETE FROM $m WHERE service_account_id = 3 AND role = 'admin'")
+	{
+		MixpanelTest::error_is($test->fresh->run($sql), 'HV00M', $sql);
+	}
+	$test->options(base_url => $simulator->base_url);
+};
+
+subtest 'wrong credentials are noticed' => sub {
+	start_over();
+	$test->rows(
+		"ALTER USER MAPPING FOR CURRENT_USER SERVER mixpanel OPTIONS (SET secret 'wrong')"
+	);
+	# as a server that looks for the account first
+	$simulator->fault(status => 404, path => '/service-accounts/3', count => 0);
+	MixpanelTest::error_is(
+		$test->run("SELECT * FROM $a WHERE id = 3"),
+		'28000', 'an account');
+	MixpanelTest::error_is(
+		$test->run("SELECT * FROM $m WHERE service_account_id = 3"),
+		'28000', 'memberships');
+	$test->rows(
+		"ALTER USER MAPPING FOR CURRENT_USER SERVER mixpanel OPTIONS (SET secret '$secret')"
+	);
+};
+
+subtest 'a deleted account that is answered 410' => sub {
+	start_over(deleted_status => 410, deleted_listed => JSON::PP::true);
+	$test->rows("DELETE FROM $a WHERE id = 4");
+	check("SELECT id FROM $a WHERE id = 4", '', ["$list/4"],
+		'an account is gone');
+	$test->fresh;
+	check("SELECT id FROM $a WHERE id = 4", '', ["$list/4"],
+		'which needs no list');
+	check("SELECT count(*) FROM $m", '10', undef,
+		'and does not stop a read of all memberships');
+	check("SELECT count(*) FROM $m WHERE service_account_id = 4",
+		'0', undef, 'nor one of its own');
+	$simulator->fault(
+		gateway => JSON::PP::true,
+		status => 410, path => '/service-accounts/3$');
+	MixpanelTest::error_is($test->run("SELECT * FROM $a WHERE id = 3"),
+		'HV00M', 'a page of a gateway is no proof');
+};
+
+# ---- memberships ----
+
+subtest 'an account that a lookup does not have, and its memberships' => sub {
+	start_over();
+	check("SELECT count(*) FROM $m WHERE service_account_id IN (98, 99)",
+		'0', undef, 'two that are not there');
+	is(scalar(grep { $_ eq $list } $simulator->requests), 1,
+		'the list is asked once for both');
+	start_over();
+	$simulator->fault(status => 404, path => '/service-accounts/3(/projects)?$',
+		count => 0);
+	check("SELECT count(*) FROM $m WHERE service_account_id = 3",
+		'2', undef, 'one that is listed is read in another way');
+};
+
+subtest 'one 405 after a success' => sub {
+	start_over();
+	check("SELECT count(*) FROM $m", '12', undef, 'the call works');
+	$simulator->fault(status => 405, path => '/service-accounts/3/projects$');
+	MixpanelTest::error_is($test->run("SELECT * FROM $m"),
+		'HV00M', 'is an error', message => qr/service account 3\b.*405/);
+	check("SELECT count(*) FROM $m", '12', undef, 'and forgotten');
+	is(scalar(grep { m{^GET /projects/|/me} } $simulator->requests),
+		0, 'the way is the same');
+};
+
+subtest 'one 404 or 405 on a server with one way' => sub {
+	foreach my $status (404, 405)
+	{
+		foreach my $document (qw(nested bulk))
+		{
+			my $path = $document eq 'bulk' ?
+			  '^/projects/' : '/service-accounts/[0-9]+/projects$';
+
+			start_over(document => $document);
+			$simulator->fault(status => $status, path => $path);
+			$test->run("SELECT count(*) FROM $m");
+			check("SELECT count(*) FROM $m", '12', undef,
+				"$document, $status at first: the next read works");
+			$simulator->fault(status => $status, path => $path);
+			$test->run("SELECT count(*) FROM $m");
+			check("SELECT count(*) FROM $m", '12', undef,
+				"$document, $status later: the next read works");
+		}
+	}
+};
+
+$test->stop;
+done_testing();
