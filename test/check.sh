@@ -1,18 +1,53 @@
 #!/bin/bash
-# Every test of the project, through one prove.  Installs what is missing
-# (Debian or a derivative), builds, installs the extension, and leaves nothing
-# running.
+# Every test of the project; what it does is said by usage() below.
 #
-#	test/check.sh [NAME...]
-#
-# With NAMEs, only the tests whose path contains one of them.  PG_CONFIG
-# chooses the server, PROVE_FLAGS adds to prove's arguments.  The logs of a
-# failed run are left in test/log.
+# Most tests run side by side, one more at once than there are processors: each
+# has a cluster and a simulator of its own, and waits half of its time.  Those
+# that measure how long something takes run afterwards, one by one.  The other
+# versions of PostgreSQL are tried beside all of this.
 set -eu
 
 . "$(dirname "$0")/lib.sh"
 
 time_limit=1800 # seconds for all tests: one that hangs must not hang CI
+
+usage()
+{
+	cat <<'END'
+usage: test/check.sh [NAME...]
+
+Builds the extension, installs it into the PostgreSQL that it was built for,
+and runs every test; with NAMEs, those whose path contains one of them, such
+as 050_counts, 07 or _test.  test/t/README.md says what the numbers mean.
+
+On Debian and its derivatives it first installs the packages that are missing:
+compilers, PostgreSQL with its headers, libraries, and what some tests try the
+extension with (nginx, psycopg, JDBC, pg_cron).  It names them and their size.
+What cannot be installed is left out, with the tests that need it.
+
+Afterwards these stay: the packages, the extension in the server's folders
+("make uninstall" removes it), what was built in this folder ("make clean"),
+and the logs of a failed run in test/log.  No server is left running, and the
+clusters of this machine are not touched.
+
+Environment:
+  PG_CONFIG         chooses the server; default: the newest that is installed
+  MP_JOBS           tests that run side by side; default: processors plus one
+  MP_FUZZ_SECONDS   for each fuzz target; default 10, 0: its seeds alone
+  PROVE_FLAGS       more arguments for prove, such as --verbose
+END
+}
+
+case ${1-} in
+	-h | --help)
+		usage
+		exit 0
+		;;
+	-*)
+		usage >&2
+		exit 2
+		;;
+esac
 
 # Does a path contain one of the names?  Without names, every path does.
 is_wanted()
@@ -127,7 +162,8 @@ list_tests()
 	done
 }
 
-# The versions that are not this server's, where their root folders can be made.
+# The versions that are not this server's, where their root folders can be made;
+# beside everything else.
 test_versions()
 {
 	local version own
@@ -138,32 +174,97 @@ test_versions()
 	do
 		[ "$version" = "$own" ] || set -- "$@" "$version"
 	done
-	export MP_VERSIONS_REPORT=$room/versions
-	"$repo/test/matrix.sh" --if-possible --short \
-		--report "$MP_VERSIONS_REPORT" "$@" >/dev/null || :
+	setsid "$repo/test/matrix.sh" --if-possible --short \
+		--report "$MP_VERSIONS_REPORT" "$@" >/dev/null </dev/null &
+	versions_pid=$!
+}
+
+# Ended early, nothing goes on.
+end()
+{
+	[ -z "$versions_pid" ] || kill -TERM -- "-$versions_pid" 2>/dev/null || :
+	close_room
+}
+
+# Tests that measure time, and the one that waits for test_versions.
+is_alone()
+{
+	case $1 in
+		*/023_errors.pl | */026_cancel.pl | */032_failure.pl) ;;
+		*/090_versions.pl) ;;
+		*) return 1 ;;
+	esac
+}
+
+# The longest first, lest one of them is what all wait for in the end.
+by_length()
+{
+	local name
+
+	for name in 004_fuzz 011_ubsan 000_style 031_random 077_secrets \
+		073_faults 071_faults 060_cookbook 061_clients .
+	do
+		printf '%s\n' "$@" | grep "$name" || :
+	done | awk '!seen[$0]++'
 }
 
 tests=$(cd "$room/repo" && list_tests "$@")
 [ -n "$tests" ] || die "no test matches: $*"
 rm -rf "$repo/test/log"
+export MP_VERSIONS_REPORT=$room/versions
+alone=
+beside=
+for path in $tests
+do
+	if is_alone "$path"
+	then
+		alone="$alone $path"
+	else
+		beside="$beside $path"
+	fi
+done
+# shellcheck disable=SC2086
+beside=$(by_length $beside)
+versions_pid=
+trap end EXIT
 ! is_wanted test/t/090_versions.pl "$@" || test_versions
 
-# shellcheck disable=SC2046,SC2086
-run_tests()
-{
-	local pgxs
+jobs=${MP_JOBS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
 
+# So many tests side by side: run JOBS PATH...
+# shellcheck disable=SC2086
+run()
+{
+	local pgxs jobs=$1
+	shift
+
+	[ $# -gt 0 ] || return 0
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
 	as_owner env -C "$room/repo" PATH="$bindir:$PATH" \
 		PERL5LIB="$pgxs/test/perl:$room/repo/test/perl" \
 		PG_REGRESS="$pgxs/test/regress/pg_regress" \
+		PG_TEST_PORT_DIR="$room/ports" \
 		MP_SIMULATOR="$room/repo/test/simulator/simulator" \
 		MP_SIMCTL="$room/repo/test/simctl" \
+		MP_FUZZ_JOBS="${MP_FUZZ_JOBS:-$((jobs > 1 ? 1 : 2))}" \
 		TESTDIR="$room" TESTDATADIR="$room/tmp_check" \
 		TESTLOGDIR="$room/tmp_check/log" \
 		LC_ALL=C \
 		timeout --kill-after=10 "$time_limit" \
-		prove --timer ${PROVE_FLAGS-} $tests
+		prove --timer --jobs "$jobs" ${PROVE_FLAGS-} "$@"
+}
+
+run_tests()
+{
+	local failed=0
+
+	# shellcheck disable=SC2086
+	run "$jobs" $beside || failed=1
+	[ -z "$versions_pid" ] || wait "$versions_pid" || :
+	versions_pid=
+	# shellcheck disable=SC2086
+	run 1 $alone || failed=1
+	return $failed
 }
 
 if ! run_tests

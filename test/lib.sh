@@ -152,11 +152,21 @@ need_packages()
 
 	missing=$(missing_of "$@")
 	[ -n "$missing" ] || return 0
-	# shellcheck disable=SC2086
-	echo "installing:" $missing
 	quietly apt update
 	# shellcheck disable=SC2086
+	echo "installing:" $missing "$(size_of $missing)"
+	# shellcheck disable=SC2086
 	install_packages $missing
+}
+
+# What apt says that packages cost, with all that they need; nothing if it says
+# nothing.
+size_of()
+{
+	LC_ALL=C apt-get --assume-no --no-install-recommends install "$@" 2>/dev/null |
+		sed -n -e 's/^Need to get \(.*\) of archives\.$/(\1 to fetch,/p' \
+			-e 's/^After this operation, \(.*\) of additional .*/\1 on disk)/p' |
+		tr '\n' ' '
 }
 
 # ---- build ----

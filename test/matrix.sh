@@ -137,7 +137,9 @@ try()
 		>"$output" 2>&1 </dev/null || status=$?
 	if [ "$status" -eq 0 ]
 	then
-		summary=$(grep '^Files=' "$output" | tail -n 1 | cut -d, -f1-2)
+		summary=$(sed -n 's/^Files=\([0-9]*\), Tests=\([0-9]*\),.*/\1 \2/p' \
+			"$output" | awk '{ files += $1; tests += $2 }
+				END { if (NR > 0) printf "Files=%d, Tests=%d", files, tests }')
 		tell passed "$version" "${summary:+$summary; }$system"
 		return
 	fi

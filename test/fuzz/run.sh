@@ -6,7 +6,7 @@
 #
 # Builds every NAME_fuzz.c of this folder with clang's libFuzzer, ASan and
 # UBSan into build/, runs each for SECONDS from the seeds in corpus/NAME, two
-# at once where there are two processors, and prints how many inputs it has
+# at once where there are two processors (MP_FUZZ_JOBS=1: one), and prints how many inputs it has
 # executed.  A finding is left in build/NAME/, and makes this script fail; one
 # that was mended goes to corpus/NAME, which every run begins with.  What a
 # target links besides itself is said in its box: see fuzz.h.
@@ -177,7 +177,7 @@ then
 fi
 
 failed=0
-if [ $# -gt 1 ] && [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ]
+if [ $# -gt 1 ] && [ "${MP_FUZZ_JOBS:-$(getconf _NPROCESSORS_ONLN)}" -gt 1 ]
 then
 	odd=
 	even=

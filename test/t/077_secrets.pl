@@ -321,7 +321,7 @@ my @kinds = ([ $list, 'GET' ], [ $create, 'POST' ], [ $add, 'POST' ],
 
 subtest 'every SQLSTATE' => sub {
 	$test->options(max_retries => 1, max_retry_wait => '20ms',
-		request_timeout => '300ms', connect_timeout => '5s');
+		connect_timeout => '5s');
 
 	foreach my $case (
 		[ { status => 400 }, '22023' ], [ { status => 422 }, '22023' ],
@@ -342,7 +342,10 @@ subtest 'every SQLSTATE' => sub {
 	failing({ method => 'POST', status => 500, count => 0 }, $add, 'HV00M');
 	failing({ method => 'POST', status => 503, count => 0 }, $create, '08006');
 	failing({ reset => 'mid', count => 0 }, $list, '08006');
+	# Only what hangs may be given up: a slow server must not lose the rest.
+	$test->options(request_timeout => '300ms');
 	failing({ hang => 'headers', count => 0 }, $list, '08006');
+	$test->options(request_timeout => undef);
 	failing({ body => 'no JSON' }, $list, 'HV004');
 	failing('unknown column', 'SELECT nonesuch FROM mp.service_accounts', '42703');
 	failing('read-only', q(INSERT INTO mp.service_accounts (username, secret) VALUES ('ci', 'mine') RETURNING secret), '428C9');
