@@ -24,9 +24,12 @@ OBJS = \
 	src/base/mask.o \
 	src/base/rectangle.o \
 	src/base/rfc3339.o \
+	src/catalog/closest.o \
 	src/catalog/integer.o \
 	src/catalog/option.o \
+	src/catalog/option_file.o \
 	src/catalog/option_resolve.o \
+	src/catalog/option_type.o \
 	src/catalog/option_value.o \
 	src/catalog/relation.o \
 	src/catalog/relation_value.o \

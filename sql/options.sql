@@ -190,6 +190,7 @@ SELECT name, value, t.* FROM (VALUES
   ('object', 'service_accounts'),
   ('object', 'project_memberships'),
   ('object', 'projects'),
+  ('object', 'service_acounts'),
   ('object', ''),
   ('organization_id', '124'),
   ('organization_id', 'none'),
@@ -207,6 +208,7 @@ SELECT name, value, t.* FROM (VALUES
   ('field', 'service_account_id'),
   ('field', 'has_sensitive_access'),
   ('field', 'password'),
+  ('field', 'Usernam'),
   ('field', '')
 ) AS o(name, value), LATERAL on_column(name, value) t;
 
@@ -229,14 +231,18 @@ SELECT place, name, t.* FROM (VALUES
   ('table', 'objects'),
   ('table', 'organizationid'),
   ('table', 'table_name'),
-  ('table', 'membership_read')
+  ('table', 'membership_read'),
+  ('table', 'secret')
 ) AS o(place, name), LATERAL on_table(name, '1') t;
 SELECT place, name, t.* FROM (VALUES
   ('column', 'fields'),
   ('column', 'column_name'),
-  ('column', 'object')
+  ('column', 'object'),
+  ('column', 'updatable')
 ) AS o(place, name), LATERAL on_column(name, '1') t;
 ALTER FOREIGN DATA WRAPPER mixpanel_sa_fdw OPTIONS (ADD region 'us');
+\echo :SQLSTATE
+ALTER FOREIGN DATA WRAPPER mixpanel_sa_fdw OPTIONS (ADD colour 'red');
 \echo :SQLSTATE
 
 -- who may set what
@@ -307,6 +313,17 @@ ALTER FOREIGN TABLE accounts OPTIONS (DROP organization_id);
 SELECT * FROM accounts WHERE id = 3;
 \echo :SQLSTATE
 ALTER FOREIGN TABLE accounts OPTIONS (ADD organization_id '123');
+-- what is missing is said with the statement that sets it
+ALTER USER MAPPING FOR CURRENT_USER SERVER mp_options OPTIONS (DROP username);
+SELECT replace(said, quote_ident(CURRENT_USER), 'me') AS said FROM attempt('SELECT * FROM accounts');
+ALTER USER MAPPING FOR CURRENT_USER SERVER mp_options OPTIONS (ADD username 'admin-bot.mp-service-account', DROP secret);
+SELECT replace(said, quote_ident(CURRENT_USER), 'me') AS said FROM attempt('SELECT * FROM accounts');
+DROP USER MAPPING FOR CURRENT_USER SERVER mp_options;
+CREATE USER MAPPING FOR PUBLIC SERVER mp_options OPTIONS (secret 'admin-secret');
+SELECT replace(said, quote_ident(CURRENT_USER), 'me') AS said FROM attempt('SELECT * FROM accounts');
+DROP USER MAPPING FOR PUBLIC SERVER mp_options;
+CREATE USER MAPPING FOR CURRENT_USER SERVER mp_options
+  OPTIONS (username 'admin-bot.mp-service-account', secret 'admin-secret');
 -- a slash at the end of base_url changes nothing
 \set base_url_slash :base_url '/'
 ALTER SERVER mp_options OPTIONS (SET base_url :'base_url_slash');

@@ -177,7 +177,11 @@ SELECT * FROM unknown_member;
 CREATE FOREIGN TABLE unknown_table (id bigint) SERVER mp_types;
 SELECT * FROM unknown_table;
 \echo :SQLSTATE
-ALTER FOREIGN TABLE unknown_table RENAME TO service_accounts;
+ALTER FOREIGN TABLE unknown_table RENAME TO service_acounts;
+SELECT * FROM service_acounts;
+CREATE FOREIGN TABLE misspelt_column (id bigint, usrname text) SERVER mp_types OPTIONS (object 'service_accounts');
+SELECT * FROM misspelt_column;
+ALTER FOREIGN TABLE service_acounts RENAME TO service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
 SELECT count(*) FROM service_accounts WHERE id = 2;
 SELECT id, password FROM unknown_column WHERE id = 2;

@@ -3,7 +3,7 @@
  * base/settings.h
  *		What one foreign table, its server and one user's mapping resolve to.
  *
- * Ground floor: plain C, read by every room, filled by option.c alone.  The
+ * Ground floor: plain C, read by every room, filled by option_resolve.c.  The
  * lower rooms (API, wire) take all they know of options from here.
  *
  *-------------------------------------------------------------------------
@@ -58,6 +58,11 @@ typedef struct MpSettings
 	int			max_concurrency;
 	const char *ca_file;
 	const char *proxy;
+
+	bool		updatable;
+	bool		async_capable;
+	double		round_trip_cost;	/* options fdw_startup_cost and */
+	double		tuple_cost;		/* fdw_tuple_cost: the planner's units */
 
 	const char *username;
 	const char *secret;			/* wiped when the struct's owner goes */

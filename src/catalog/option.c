@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * catalog/option.c
- *		The options there are, and their checks when they are set.
+ *		The table of options, and their checks when they are set.
  *
- * What they resolve to when they are used is option_resolve.c's.
+ * All that is said of an option stands in its row.  What values a type takes
+ * is option_type.c's, what options resolve to when they are used is
+ * option_resolve.c's.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include <float.h>
 
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_authid.h"
@@ -22,105 +22,105 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/varlena.h"
 
+#include "catalog/closest.h"
 #include "catalog/option.h"
+#include "catalog/option_state.h"
 #include "catalog/option_value.h"
-#include "catalog/relation.h"
 
-/* Where an option may stand. */
-#define ON_SERVER	1
-#define ON_TABLE	2
-#define ON_MAPPING	4
-#define ON_COLUMN	8
+/* What follows the default in a row. */
+#define KEPT_IN(field)	.setting = offsetof(MpSettings, field)
+#define COUNT_IN(field)	.count_setting = offsetof(MpSettings, field)
+#define NOT_KEPT		.setting = MP_OPTION_NOT_KEPT
+#define RANGE(lowest, highest)	.min = (lowest), .max = (highest)
+#define LOCAL			.local = true
+#define WORDS(list)		.words = (list)
 
-typedef enum Privilege
-{
-	ANYBODY,
-	FILE_READER,				/* superuser or pg_read_server_files */
-	SUPERUSER,
-} Privilege;
+static const MpOptionWord regions[] = {
+	{"us", 0, "https://mixpanel.com/api/app"},
+	{"eu", 0, "https://eu.mixpanel.com/api/app"},
+	{"in", 0, "https://in.mixpanel.com/api/app"},
+	{NULL, 0, NULL},
+};
 
-typedef struct OptionRow
-{
-	const char *name;
-	int			places;
-	Privilege	privilege;
-	bool		(*check) (const char *value);
-	const char *accepts;		/* what the check accepts, a sentence */
-} OptionRow;
+static const MpOptionWord ways_to_read[] = {
+	{"auto", MP_MEMBERSHIP_READ_AUTO, NULL},
+	{"account", MP_MEMBERSHIP_READ_ACCOUNT, NULL},
+	{"project", MP_MEMBERSHIP_READ_PROJECT, NULL},
+	{NULL, 0, NULL},
+};
 
-static bool check_id(const char *value);
-static bool check_ids(const char *value);
-static bool check_region(const char *value);
-static bool check_base_url(const char *value);
-static bool check_proxy(const char *value);
-static bool check_bool(const char *value);
-static bool check_read(const char *value);
-static bool check_write(const char *value);
-static bool check_duration(const char *value);
-static bool check_retries(const char *value);
-static bool check_concurrency(const char *value);
-static bool check_cost(const char *value);
-static bool check_path(const char *value);
-static bool check_username(const char *value);
-static bool check_nonempty(const char *value);
-static bool check_object(const char *value);
-static bool check_field(const char *value);
+static const MpOptionWord ways_to_write[] = {
+	{"auto", MP_MEMBERSHIP_WRITE_AUTO, NULL},
+	{"bulk", MP_MEMBERSHIP_WRITE_BULK, NULL},
+	{"single", MP_MEMBERSHIP_WRITE_SINGLE, NULL},
+	{NULL, 0, NULL},
+};
 
-#define A_DURATION "Accepted are durations from 1 ms to 24 days, such as \"500ms\", \"30s\", \"2min\", or a bare number of milliseconds."
-#define A_BOOLEAN "Accepted are \"true\" and \"false\"."
-#define A_COST "Accepted are numbers of zero or more."
-#define A_PATH "Accepted are absolute paths of files on the database server."
-
-static const OptionRow option_rows[] = {
-	{"organization_id", ON_SERVER | ON_TABLE, ANYBODY, check_id,
-	"Accepted are positive integers."},
-	{"region", ON_SERVER, ANYBODY, check_region,
-	"Accepted are \"us\", \"eu\" and \"in\"."},
-	{"base_url", ON_SERVER, ANYBODY, check_base_url,
-	"Accepted are URLs such as \"https://mixpanel.com/api/app\": https, or http to a loopback host, without user info, query or fragment."},
-	{"allow_insecure_http", ON_SERVER, SUPERUSER, check_bool, A_BOOLEAN},
-	{"membership_read", ON_SERVER, ANYBODY, check_read,
-	"Accepted are \"auto\", \"account\" and \"project\"."},
-	{"membership_write", ON_SERVER, ANYBODY, check_write,
-	"Accepted are \"auto\", \"bulk\" and \"single\"."},
-	{"membership_verify", ON_SERVER, ANYBODY, check_bool, A_BOOLEAN},
-	{"project_ids", ON_SERVER, ANYBODY, check_ids,
-	"Accepted are positive integers separated by commas."},
-	{"connect_timeout", ON_SERVER, ANYBODY, check_duration, A_DURATION},
-	{"request_timeout", ON_SERVER, ANYBODY, check_duration, A_DURATION},
-	{"max_retries", ON_SERVER, ANYBODY, check_retries,
-	"Accepted are integers from 0 to 10."},
-	{"max_retry_wait", ON_SERVER, ANYBODY, check_duration, A_DURATION},
-	{"max_concurrency", ON_SERVER, ANYBODY, check_concurrency,
-	"Accepted are integers from 1 to 64."},
-	{"ca_file", ON_SERVER, FILE_READER, check_path, A_PATH},
-	{"proxy", ON_SERVER, ANYBODY, check_proxy,
-	"Accepted are URLs such as \"http://proxy.example.com:3128\", with the scheme http, https, socks4, socks4a, socks5 or socks5h and without user info."},
-	{"updatable", ON_SERVER | ON_TABLE, ANYBODY, check_bool, A_BOOLEAN},
-	{"async_capable", ON_SERVER | ON_TABLE, ANYBODY, check_bool, A_BOOLEAN},
-	{"fdw_startup_cost", ON_SERVER | ON_TABLE, ANYBODY, check_cost, A_COST},
-	{"fdw_tuple_cost", ON_SERVER | ON_TABLE, ANYBODY, check_cost, A_COST},
-	{"username", ON_MAPPING, ANYBODY, check_username,
-	"Accepted are names that are not empty and have no colon and no control character."},
-	{"secret", ON_MAPPING, ANYBODY, check_nonempty,
-	"Accepted are texts that are not empty and have no control character."},
-	{"secret_file", ON_MAPPING, FILE_READER, check_path, A_PATH},
-	{"object", ON_TABLE, ANYBODY, check_object,
-	"Accepted are \"service_accounts\" and \"project_memberships\"."},
-	{"field", ON_COLUMN, ANYBODY, check_field,
-	"Accepted are the names of the columns that IMPORT FOREIGN SCHEMA makes."},
+/*
+ * Name, places, privilege, type, default, setting.  Of two options of one
+ * place that go to the same setting, only one may be given.
+ */
+const MpOption mp_options[] = {
+	{"organization_id", MP_ON_SERVER | MP_ON_TABLE, MP_OPTION_ANYBODY,
+	&mp_option_id, NULL, KEPT_IN(organization_id)},
+	{"region", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_word_text, "us", KEPT_IN(base_url), WORDS(regions)},
+	{"base_url", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_base_url, NULL, KEPT_IN(base_url)},
+	{"allow_insecure_http", MP_ON_SERVER, MP_OPTION_SUPERUSER,
+	&mp_option_boolean, "false", NOT_KEPT},
+	{"membership_read", MP_ON_SERVER, MP_OPTION_ANYBODY,
+		&mp_option_word, "auto", KEPT_IN(membership_read),
+	WORDS(ways_to_read)},
+	{"membership_write", MP_ON_SERVER, MP_OPTION_ANYBODY,
+		&mp_option_word, "auto", KEPT_IN(membership_write),
+	WORDS(ways_to_write)},
+	{"membership_verify", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_boolean, "true", KEPT_IN(membership_verify)},
+	{"project_ids", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_ids, NULL, KEPT_IN(project_ids), COUNT_IN(project_count)},
+	{"connect_timeout", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_duration, "10s", KEPT_IN(connect_timeout)},
+	{"request_timeout", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_duration, "150s", KEPT_IN(request_timeout)},
+	{"max_retries", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_integer, "3", KEPT_IN(max_retries), RANGE(0, 10)},
+	{"max_retry_wait", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_duration, "30s", KEPT_IN(max_retry_wait)},
+	{"max_concurrency", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_integer, "8", KEPT_IN(max_concurrency), RANGE(1, 64)},
+	{"ca_file", MP_ON_SERVER, MP_OPTION_FILE_READER,
+	&mp_option_file, NULL, KEPT_IN(ca_file)},
+	{"proxy", MP_ON_SERVER, MP_OPTION_ANYBODY,
+	&mp_option_proxy, NULL, KEPT_IN(proxy)},
+	{"updatable", MP_ON_SERVER | MP_ON_TABLE, MP_OPTION_ANYBODY,
+	&mp_option_boolean, "true", KEPT_IN(updatable), LOCAL},
+	{"async_capable", MP_ON_SERVER | MP_ON_TABLE, MP_OPTION_ANYBODY,
+	&mp_option_boolean, "true", KEPT_IN(async_capable), LOCAL},
+	{"fdw_startup_cost", MP_ON_SERVER | MP_ON_TABLE, MP_OPTION_ANYBODY,
+	&mp_option_cost, "100", KEPT_IN(round_trip_cost), LOCAL},
+	{"fdw_tuple_cost", MP_ON_SERVER | MP_ON_TABLE, MP_OPTION_ANYBODY,
+	&mp_option_cost, "0.01", KEPT_IN(tuple_cost), LOCAL},
+	{"username", MP_ON_MAPPING, MP_OPTION_ANYBODY,
+	&mp_option_login_name, NULL, KEPT_IN(username)},
+	{"secret", MP_ON_MAPPING, MP_OPTION_ANYBODY,
+	&mp_option_secret, NULL, KEPT_IN(secret)},
+	{"secret_file", MP_ON_MAPPING, MP_OPTION_FILE_READER,
+	&mp_option_secret_file, NULL, KEPT_IN(secret)},
+	{"object", MP_ON_TABLE, MP_OPTION_ANYBODY,
+	&mp_option_object, NULL, NOT_KEPT},
+	{"field", MP_ON_COLUMN, MP_OPTION_ANYBODY,
+	&mp_option_field, NULL, NOT_KEPT},
+	{.name = NULL},
 };
 
 static int	place_of(Oid catalog);
-static const OptionRow *find_row(const char *name, int place);
-static void check_value(const OptionRow *row, const char *value);
-static void check_privilege(const OptionRow *row);
-static void check_together(List *options);
-static const char *find_value(List *options, const char *name);
-static void refuse_unknown(const char *name, int place);
-static void refuse_pair(const char *one, const char *other);
+static void check_privilege(const MpOption *option);
+static void check_pairs(List *options, int place);
+static void check_insecure(List *options);
+static void refuse_name(const char *name, int place);
+static const char *describe_places(int places);
 
 void
 mp_option_validate(List *options, Oid catalog)
@@ -131,17 +131,28 @@ mp_option_validate(List *options, Oid catalog)
 	foreach(cell, options)
 	{
 		DefElem    *def = lfirst_node(DefElem, cell);
-		const OptionRow *row = find_row(def->defname, place);
+		const MpOption *option = mp_option_row(def->defname, place);
 
-		if (row == NULL)
-			refuse_unknown(def->defname, place);
+		if (option == NULL)
+			refuse_name(def->defname, place);
 		else
 		{
-			check_value(row, defGetString(def));
-			check_privilege(row);
+			if (!option->type->parse(option, defGetString(def), NULL))
+				mp_option_refuse_value(option, defGetString(def));
+			check_privilege(option);
 		}
 	}
-	check_together(options);
+	check_pairs(options, place);
+	check_insecure(options);
+}
+
+const MpOption *
+mp_option_row(const char *name, int place)
+{
+	for (const MpOption *option = mp_options; option->name != NULL; option++)
+		if ((option->places & place) != 0 && strcmp(option->name, name) == 0)
+			return option;
+	return NULL;
 }
 
 static int
@@ -150,75 +161,60 @@ place_of(Oid catalog)
 	switch (catalog)
 	{
 		case ForeignServerRelationId:
-			return ON_SERVER;
+			return MP_ON_SERVER;
 		case ForeignTableRelationId:
-			return ON_TABLE;
+			return MP_ON_TABLE;
 		case UserMappingRelationId:
-			return ON_MAPPING;
+			return MP_ON_MAPPING;
 		case AttributeRelationId:
-			return ON_COLUMN;
+			return MP_ON_COLUMN;
 		default:
 			return 0;			/* the wrapper itself takes none */
 	}
 }
 
-static const OptionRow *
-find_row(const char *name, int place)
-{
-	for (size_t i = 0; i < lengthof(option_rows); i++)
-		if ((option_rows[i].places & place) != 0 &&
-			strcmp(option_rows[i].name, name) == 0)
-			return &option_rows[i];
-	return NULL;
-}
-
-/* The value of a secret is never repeated, nor is a URL that may hold one. */
 static void
-check_value(const OptionRow *row, const char *value)
+check_privilege(const MpOption *option)
 {
-	if (row->check(value))
+	if (option->privilege == MP_OPTION_ANYBODY || superuser())
 		return;
-	if (row->places == ON_MAPPING || strchr(value, '@') != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid value for option \"%s\"", row->name),
-				 errhint("%s", row->accepts)));
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("invalid value for option \"%s\": \"%s\"", row->name,
-					value),
-			 errhint("%s", row->accepts)));
-}
-
-static void
-check_privilege(const OptionRow *row)
-{
-	if (row->privilege == ANYBODY || superuser())
-		return;
-	if (row->privilege == FILE_READER &&
+	if (option->privilege == MP_OPTION_FILE_READER &&
 		has_privs_of_role(GetUserId(), ROLE_PG_READ_SERVER_FILES))
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("permission denied to set option \"%s\"", row->name),
-			 row->privilege == SUPERUSER ?
+			 errmsg("permission denied to set option \"%s\"", option->name),
+			 option->privilege == MP_OPTION_SUPERUSER ?
 			 errhint("Only a superuser may set it.") :
 			 errhint("Only a superuser or a member of pg_read_server_files may set it.")));
 }
 
-/* What one value says of another. */
+/* Options that would overwrite each other's setting. */
 static void
-check_together(List *options)
+check_pairs(List *options, int place)
 {
-	const char *base_url = find_value(options, "base_url");
-	const char *insecure = find_value(options, "allow_insecure_http");
+	for (const MpOption *one = mp_options; one->name != NULL; one++)
+		for (const MpOption *other = one + 1; other->name != NULL; other++)
+			if (one->setting == other->setting &&
+				one->setting != MP_OPTION_NOT_KEPT &&
+				(one->places & other->places & place) != 0 &&
+				mp_option_find(options, one->name) != NULL &&
+				mp_option_find(options, other->name) != NULL)
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("options \"%s\" and \"%s\" exclude each other",
+								one->name, other->name),
+						 errhint("Drop one of them.")));
+}
+
+/* Is plain http to a host elsewhere allowed? */
+static void
+check_insecure(List *options)
+{
+	const char *base_url = mp_option_find(options, "base_url");
+	const char *insecure = mp_option_find(options, "allow_insecure_http");
 	bool		allowed = false;
 
-	if (base_url != NULL && find_value(options, "region") != NULL)
-		refuse_pair("base_url", "region");
-	if (find_value(options, "secret") != NULL &&
-		find_value(options, "secret_file") != NULL)
-		refuse_pair("secret", "secret_file");
 	if (insecure != NULL)
 		(void) parse_bool(insecure, &allowed);
 	if (base_url != NULL && !allowed &&
@@ -231,195 +227,51 @@ check_together(List *options)
 				 errhint("Use https, or let a superuser set \"allow_insecure_http\".")));
 }
 
-static const char *
-find_value(List *options, const char *name)
-{
-	ListCell   *cell;
-
-	foreach(cell, options)
-	{
-		DefElem    *def = lfirst_node(DefElem, cell);
-
-		if (strcmp(def->defname, name) == 0)
-			return defGetString(def);
-	}
-	return NULL;
-}
-
-/* The closest name within a distance of 4, else all there are. */
+/* Where the option belongs, or the closest name, or all that there are. */
 static void
-refuse_unknown(const char *name, int place)
+refuse_name(const char *name, int place)
 {
+	const MpOption *elsewhere = mp_option_row(name, MP_ON_ANY);
 	StringInfoData all;
-	const char *closest = NULL;
-	int			distance = 5;
+	MpClosest	closest;
 
 	initStringInfo(&all);
-	for (size_t i = 0; i < lengthof(option_rows); i++)
+	mp_closest_init(&closest, name);
+	for (const MpOption *option = mp_options; option->name != NULL; option++)
 	{
-		const char *candidate = option_rows[i].name;
-		int			d;
-
-		if ((option_rows[i].places & place) == 0)
+		if ((option->places & place) == 0)
 			continue;
-		appendStringInfo(&all, "%s%s", all.len > 0 ? ", " : "", candidate);
-		if (strlen(name) > NAMEDATALEN)
-			continue;
-		d = varstr_levenshtein_less_equal(name, (int) strlen(name),
-										  candidate, (int) strlen(candidate),
-										  1, 1, 1, distance - 1, true);
-		if (d < distance && d <= (int) strlen(name) / 2)
-		{
-			distance = d;
-			closest = candidate;
-		}
+		appendStringInfo(&all, "%s%s", all.len > 0 ? ", " : "", option->name);
+		mp_closest_try(&closest, option->name);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
 			 errmsg("invalid option \"%s\"", name),
-			 closest != NULL ?
-			 errhint("Perhaps you meant the option \"%s\".", closest) :
+			 elsewhere != NULL ?
+			 errhint("The option \"%s\" belongs to the %s.", name,
+					 describe_places(elsewhere->places)) :
+			 closest.best != NULL ?
+			 errhint("Perhaps you meant the option \"%s\".", closest.best) :
 			 all.len > 0 ?
 			 errhint("Valid options in this context are: %s.", all.data) :
 			 errhint("There are no valid options in this context.")));
 }
 
-static void
-refuse_pair(const char *one, const char *other)
+static const char *
+describe_places(int places)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("options \"%s\" and \"%s\" exclude each other", one,
-					other),
-			 errhint("Drop one of them.")));
-}
-
-/* ---- checks of single values ---- */
-
-static bool
-check_id(const char *value)
-{
-	int64_t		id;
-
-	return mp_value_parse_id(value, &id);
-}
-
-static bool
-check_ids(const char *value)
-{
-	return mp_value_parse_ids(value, NULL, 0) > 0;
-}
-
-static bool
-check_region(const char *value)
-{
-	return strcmp(value, "us") == 0 || strcmp(value, "eu") == 0 ||
-		strcmp(value, "in") == 0;
-}
-
-/* Plain http is judged in check_together(). */
-static bool
-check_base_url(const char *value)
-{
-	return mp_value_check_base_url(value) != MP_URL_BAD;
-}
-
-static bool
-check_proxy(const char *value)
-{
-	return mp_value_check_proxy(value);
-}
-
-static bool
-check_bool(const char *value)
-{
-	bool		result;
-
-	return parse_bool(value, &result);
-}
-
-static bool
-check_read(const char *value)
-{
-	return strcmp(value, "auto") == 0 || strcmp(value, "account") == 0 ||
-		strcmp(value, "project") == 0;
-}
-
-static bool
-check_write(const char *value)
-{
-	return strcmp(value, "auto") == 0 || strcmp(value, "bulk") == 0 ||
-		strcmp(value, "single") == 0;
-}
-
-static bool
-check_duration(const char *value)
-{
-	int			milliseconds;
-
-	return mp_value_parse_duration(value, &milliseconds);
-}
-
-static bool
-check_retries(const char *value)
-{
-	int			number;
-
-	return mp_value_parse_int(value, 0, 10, &number);
-}
-
-static bool
-check_concurrency(const char *value)
-{
-	int			number;
-
-	return mp_value_parse_int(value, 1, 64, &number);
-}
-
-static bool
-check_cost(const char *value)
-{
-	char	   *end;
-	double		number = strtod(value, &end);
-
-	return end != value && *end == '\0' && number >= 0 && number <= DBL_MAX;
-}
-
-static bool
-check_path(const char *value)
-{
-	return is_absolute_path(value);
-}
-
-/* Basic authentication (RFC 7617) cannot carry a colon in the name. */
-static bool
-check_username(const char *value)
-{
-	return check_nonempty(value) && strchr(value, ':') == NULL;
-}
-
-static bool
-check_nonempty(const char *value)
-{
-	if (*value == '\0')
-		return false;
-	for (; *value != '\0'; value++)
-		if ((unsigned char) *value < 0x20 || *value == 0x7f)
-			return false;
-	return true;
-}
-
-static bool
-check_object(const char *value)
-{
-	return mp_relation_find(value) != NULL;
-}
-
-static bool
-check_field(const char *value)
-{
-	for (int kind = 0; kind < MP_RELATION_COUNT; kind++)
-		if (mp_relation_column(mp_relation_get(kind), value) != NULL)
-			return true;
-	return false;
+	switch (places)
+	{
+		case MP_ON_SERVER:
+			return "server";
+		case MP_ON_TABLE:
+			return "foreign table";
+		case MP_ON_MAPPING:
+			return "user mapping";
+		case MP_ON_COLUMN:
+			return "columns of a foreign table";
+		default:
+			Assert(places == (MP_ON_SERVER | MP_ON_TABLE));
+			return "server or the foreign table";
+	}
 }

@@ -4,8 +4,8 @@
  *		Options of servers, user mappings, tables and columns.
  *
  * The table of options, their checks when they are set, and what they resolve
- * to when they are used.  An option's name, place, default and check stand in
- * option.c's table and nowhere else.
+ * to when they are used.  An option's name, places, privilege, type, range,
+ * default and setting stand in its row of option.c's table and nowhere else.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,6 +14,7 @@
 
 #include "postgres.h"
 
+#include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "nodes/pg_list.h"
 
@@ -49,11 +50,26 @@ extern MpSettings *mp_option_copy(const MpSettings *settings);
 extern bool mp_option_same_place(const MpSettings *one,
 								 const MpSettings *other);
 
-/* Would both send the same requests, in the same way, as the same user? */
+/*
+ * Would both send the same requests, in the same way, as the same user?  What
+ * only the planner looks at does not count.
+ */
 extern bool mp_option_same(const MpSettings *one, const MpSettings *other);
 
-/* Table over server: updatable, async_capable, the planner's costs. */
-extern bool mp_option_bool(Oid table, const char *name, bool fallback);
-extern double mp_option_number(Oid table, const char *name, double fallback);
+/* The text of an option in a list of DefElems; NULL if it is not there. */
+static inline const char *
+mp_option_find(List *options, const char *name)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *def = lfirst_node(DefElem, cell);
+
+		if (strcmp(def->defname, name) == 0)
+			return defGetString(def);
+	}
+	return NULL;
+}
 
 #endif							/* MP_CATALOG_OPTION_H */

@@ -14,12 +14,13 @@
 #include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_type.h"
-#include "commands/defrem.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "catalog/closest.h"
+#include "catalog/option.h"
 #include "catalog/relation.h"
 
 static const MpColumn account_columns[] = {
@@ -220,17 +221,9 @@ static const char *
 object_of(Relation rel)
 {
 	ForeignTable *ftable = GetForeignTable(RelationGetRelid(rel));
-	const char *object = RelationGetRelationName(rel);
-	ListCell   *cell;
+	const char *object = mp_option_find(ftable->options, "object");
 
-	foreach(cell, ftable->options)
-	{
-		DefElem    *def = lfirst_node(DefElem, cell);
-
-		if (strcmp(def->defname, "object") == 0)
-			object = defGetString(def);
-	}
-	return object;
+	return object != NULL ? object : RelationGetRelationName(rel);
 }
 
 /* What a foreign table stands for; raises HV00R if Mixpanel has no such. */
@@ -239,16 +232,24 @@ find_relation(Relation rel)
 {
 	const char *object = object_of(rel);
 	const MpRelation *relation = mp_relation_find(object);
+	MpClosest	closest;
 
-	if (relation == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-				 errmsg("foreign table \"%s\" stands for \"%s\", which Mixpanel does not have",
-						RelationGetRelationName(rel), object),
-				 errhint("Set the table option \"object\" to \"%s\" or \"%s\".",
-						 relations[MP_RELATION_ACCOUNTS].name,
-						 relations[MP_RELATION_MEMBERSHIPS].name)));
-	return relation;
+	if (relation != NULL)
+		return relation;
+	mp_closest_init(&closest, object);
+	for (int i = 0; i < MP_RELATION_COUNT; i++)
+		mp_closest_try(&closest, relations[i].name);
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
+			 errmsg("foreign table \"%s\" stands for \"%s\", which Mixpanel does not have",
+					RelationGetRelationName(rel), object),
+			 closest.best != NULL ?
+			 errhint("Perhaps you meant \"%s\": set the table option \"object\" to it.",
+					 closest.best) :
+			 errhint("Set the table option \"object\" to \"%s\" or \"%s\".",
+					 relations[MP_RELATION_ACCOUNTS].name,
+					 relations[MP_RELATION_MEMBERSHIPS].name)));
+	return NULL;
 }
 
 /* The field behind an attribute: its option, or its own name. */
@@ -257,31 +258,35 @@ find_column(const MpRelation *relation, Relation rel, AttrNumber attnum)
 {
 	const char *name = NameStr(TupleDescAttr(RelationGetDescr(rel),
 											 attnum - 1)->attname);
-	const char *field = name;
+	Oid			relid = RelationGetRelid(rel);
+	const char *field = mp_option_find(GetForeignColumnOptions(relid, attnum),
+									   "field");
 	const MpColumn *column;
-	ListCell   *cell;
 	StringInfoData known;
+	MpClosest	closest;
 
-	foreach(cell, GetForeignColumnOptions(RelationGetRelid(rel), attnum))
-	{
-		DefElem    *def = lfirst_node(DefElem, cell);
-
-		if (strcmp(def->defname, "field") == 0)
-			field = defGetString(def);
-	}
+	if (field == NULL)
+		field = name;
 	column = mp_relation_column(relation, field);
 	if (column != NULL)
 		return column;
 
 	initStringInfo(&known);
+	mp_closest_init(&closest, field);
 	for (int i = 0; i < relation->column_count; i++)
+	{
 		appendStringInfo(&known, "%s%s", i > 0 ? ", " : "",
 						 relation->columns[i].name);
+		mp_closest_try(&closest, relation->columns[i].name);
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
 			 errmsg("column \"%s\" of foreign table \"%s\" stands for \"%s\", which \"%s\" does not have",
 					name, RelationGetRelationName(rel), field,
 					relation->name),
+			 closest.best != NULL ?
+			 errhint("Perhaps you meant \"%s\": set the column's option \"field\" to it.",
+					 closest.best) :
 			 errhint("Drop the column, or set its option \"field\" to one of: %s.",
 					 known.data)));
 	return NULL;

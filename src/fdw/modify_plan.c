@@ -91,7 +91,8 @@ mixpanelIsForeignRelUpdatable(Relation rel)
 	int			events = (1 << CMD_INSERT) | (1 << CMD_DELETE);
 	const MpRelation *relation = mp_relation_declared(rel);
 
-	if (!mp_option_bool(RelationGetRelid(rel), "updatable", true))
+	if (!mp_option_resolve_public(RelationGetRelid(rel),
+								  InvalidOid)->updatable)
 		return 0;
 	if (relation == NULL || relation->kind == MP_RELATION_MEMBERSHIPS)
 		events |= 1 << CMD_UPDATE;

@@ -35,9 +35,7 @@
 #include "fdw/plan_key.h"
 
 /* Planner cost units. */
-#define ROUND_TRIP_COST 100.0	/* unless option fdw_startup_cost says else */
 #define REQUEST_COST 5.0		/* of each request beyond its round trip */
-#define TUPLE_COST 0.01			/* unless option fdw_tuple_cost says else */
 
 /* Sizes of tables that were never analyzed. */
 #define DEFAULT_ACCOUNTS 1000.0
@@ -49,9 +47,6 @@ typedef struct MpPlanInfo
 {
 	MpTable    *table;
 	MpSettings *settings;		/* without credentials */
-	double		round_trip_cost;
-	double		tuple_cost;
-	bool		async_capable;
 	List	   *keys;			/* MpKey, from the relation's own conditions */
 } MpPlanInfo;
 
@@ -99,13 +94,6 @@ mixpanelGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 	info->table = mp_relation_open(rel);
 	table_close(rel, NoLock);
 	info->settings = mp_option_resolve_public(foreigntableid, InvalidOid);
-	info->round_trip_cost = mp_option_number(foreigntableid,
-											 "fdw_startup_cost",
-											 ROUND_TRIP_COST);
-	info->tuple_cost = mp_option_number(foreigntableid, "fdw_tuple_cost",
-										TUPLE_COST);
-	info->async_capable = mp_option_bool(foreigntableid, "async_capable",
-										 true);
 	baserel->fdw_private = info;
 	info->keys = relation_keys(root, baserel, baserel->baserestrictinfo, 0);
 
@@ -184,7 +172,9 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 bool
 mixpanelIsForeignPathAsyncCapable(ForeignPath *path)
 {
-	return ((MpPlanInfo *) path->path.parent->fdw_private)->async_capable;
+	const MpPlanInfo *info = path->path.parent->fdw_private;
+
+	return info->settings->async_capable;
 }
 
 void
@@ -214,8 +204,9 @@ bool
 mp_plan_prefers_list(const MpSettings *settings, double count, double tuples)
 {
 	double		gets = ceil(count / settings->max_concurrency) *
-		ROUND_TRIP_COST + count * REQUEST_COST;
-	double		list = ROUND_TRIP_COST + REQUEST_COST + tuples * TUPLE_COST;
+		settings->round_trip_cost + count * REQUEST_COST;
+	double		list = settings->round_trip_cost + REQUEST_COST +
+		tuples * settings->tuple_cost;
 
 	return gets > list && count > settings->max_concurrency;
 }
@@ -355,12 +346,12 @@ price_scan(const RelOptInfo *baserel, const MpScanCost *cost, Cost *startup,
 {
 	const MpPlanInfo *info = baserel->fdw_private;
 
-	*startup = cost->first * info->round_trip_cost +
+	*startup = cost->first * info->settings->round_trip_cost +
 		baserel->baserestrictcost.startup;
 	*total = *startup +
-		(cost->round_trips - cost->first) * info->round_trip_cost +
+		(cost->round_trips - cost->first) * info->settings->round_trip_cost +
 		cost->requests * REQUEST_COST +
-		cost->tuples * (info->tuple_cost + cpu_tuple_cost +
+		cost->tuples * (info->settings->tuple_cost + cpu_tuple_cost +
 						baserel->baserestrictcost.per_tuple);
 	*total = Max(*total, *startup);
 }

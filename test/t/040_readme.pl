@@ -138,20 +138,55 @@ sub source_rows
 	return $1 =~ /$pattern/g;
 }
 
+# The table of options, as hashes.
 sub source_options
 {
 	my %places = (SERVER => 'server', TABLE => 'table',
 		MAPPING => 'user mapping', COLUMN => 'column');
-	my @pairs = source_rows('src/catalog/option.c', 'option_rows[] = {',
-		qr/\{"(\w+)",\s*(ON_\w+(?:\s*\|\s*ON_\w+)*)/);
+	my $row = qr/^\t\{("\w+",.*?)\},$/ms;
 	my @options;
 
-	while (my ($name, $on) = splice @pairs, 0, 2)
+	foreach my $text (source_rows('src/catalog/option.c', 'mp_options[] = {',
+		$row))
 	{
-		push @options, join(', ', map { $places{$_} } $on =~ /ON_(\w+)/g)
-		  . ": $name";
+		my ($name, $on, $privilege, $default) = $text =~
+		  /^"(\w+)",\s*(.*?),\s*MP_OPTION_(\w+),\s*&\w+,\s*(NULL|"[^"]*"),/s
+		  or die "no row of an option: $text\n";
+		my ($list) = $text =~ /WORDS\((\w+)\)/;
+
+		push @options,
+		  {
+			name => $name,
+			where => join(', ', map { $places{$_} } $on =~ /ON_(\w+)/g),
+			privilege => $privilege,
+			default => $default =~ /"(.*)"/ ? "$1" : undef,
+			range => $text =~ /RANGE\((\d+), (\d+)\)/ ? "$1 to $2" : undef,
+			words => [
+				$list
+				? source_rows('src/catalog/option.c', "$list\[] = {",
+					qr/\{"(\w+)"/)
+				: ()
+			],
+		  };
 	}
-	return sort @options;
+	return @options;
+}
+
+# What a row of the reference says of an option, against its row in the table.
+sub check_option
+{
+	my ($option, $default, $meaning) = @_;
+	my $who = $meaning =~ /Only a superuser may set it/ ? 'SUPERUSER' :
+	  $meaning =~ /Only a superuser or a member of `pg_read_server_files`/
+	  ? 'FILE_READER' : 'ANYBODY';
+	my $said = $default =~ /^`?([\w.]+)`?$/ && $1 ne 'none' ? $1 : undef;
+
+	is($said, $option->{default}, "the reference: default of $option->{name}");
+	is($who, $option->{privilege}, "... who may set $option->{name}");
+	like($meaning, qr/\b\Q$option->{range}\E\b/, "... its range")
+	  if defined $option->{range};
+	like($meaning, qr/`$_`/, "... its value $_") foreach @{ $option->{words} };
+	return;
 }
 
 sub source_columns
@@ -189,13 +224,15 @@ sub check_names
 	my $install = join '', map { slurp_file($_) } glob("$project/sql/*--*.sql");
 	my $door = slurp_file("$project/mixpanel_sa_fdw.c");
 
+	my @options = source_options();
+	my @said =
+	  table_rows($reference, 'where', 'option', 'default', 'meaning');
+
 	is_deeply(
-		[
-			sort map { "$_->[0]: " . (code_words($_->[1]))[0] }
-			  table_rows($reference, 'where', 'option', 'default', 'meaning')
-		],
-		[ source_options() ],
-		'the reference names every option and its place');
+		[ map { "$_->[0]: " . (code_words($_->[1]))[0] } @said ],
+		[ map { "$_->{where}: $_->{name}" } @options ],
+		'the reference names every option and its place, in order');
+	check_option($options[$_], @{ $said[$_] }[ 2, 3 ]) foreach 0 .. $#options;
 	is_deeply(
 		[
 			map { [ map { reference_column(@$_) }
@@ -221,7 +258,7 @@ sub check_names
 # README's short tables name nothing that is not there.
 sub check_short_tables
 {
-	my %known = map { s/.*: //r => 1 } source_options();
+	my %known = map { $_->{name} => 1 } source_options();
 
 	foreach my $row (table_rows(slurp_file("$project/README.md"),
 			'where', 'option', 'default', 'meaning'))

@@ -66,7 +66,7 @@ subtest 'options that are not set' => sub {
 	says('no secret', 'HV002',
 		message => qr/^option "secret" is not set in the user mapping of "\w+" for server "mixpanel"$/,
 		hint =>
-		  qr/^Use ALTER USER MAPPING to set it to the username or the secret of a Mixpanel service account\.$/
+		  qr/^Set it: ALTER USER MAPPING FOR \w+ SERVER mixpanel OPTIONS \(ADD secret '\.\.\.'\);$/
 	);
 	is(scalar $simulator->requests, 1, 'nothing was sent');
 	$test->rows("ALTER $mapping OPTIONS (ADD secret '$secret')");
