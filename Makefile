@@ -64,6 +64,7 @@ OBJS = \
 	src/json/cursor.o \
 	src/json/stream.o \
 	src/json/string.o \
+	src/remote/attempt.o \
 	src/remote/error.o \
 	src/remote/fetch.o \
 	src/remote/fetch_route.o \

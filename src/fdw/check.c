@@ -25,6 +25,7 @@
 #include "catalog/compat.h"
 #include "catalog/option.h"
 #include "fdw/import.h"
+#include "remote/attempt.h"
 #include "remote/error.h"
 #include "remote/session.h"
 
@@ -35,6 +36,7 @@ PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_check);
 typedef struct Check
 {
 	ReturnSetInfo *result;
+	Oid			server;
 	MpSettings *settings;
 	MpCall	   *call;			/* of the item under way */
 	MpRecord	record;			/* of its answer */
@@ -51,7 +53,8 @@ static void check_server(const ForeignServer *server);
 static void free_answer(void *arg);
 static void add_row(Check *check, const char *item, bool ok,
 					const char *detail);
-static bool check_options(Check *check, Oid server);
+static void resolve_options(void *arg);
+static bool check_options(Check *check);
 static void check_calls(Check *check);
 static bool check_list(Check *check);
 static char *list_words(const Check *check);
@@ -78,7 +81,8 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 	check->callback.arg = check;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext,
 									   &check->callback);
-	if (check_options(check, server->serverid))
+	check->server = server->serverid;
+	if (check_options(check))
 		check_calls(check);
 	free_answer(check);
 	return (Datum) 0;
@@ -126,27 +130,22 @@ add_row(Check *check, const char *item, bool ok, const char *detail)
 						 values, nulls);
 }
 
+/* For mp_attempt(): a secret_file may be open when it fails. */
+static void
+resolve_options(void *arg)
+{
+	Check	   *check = arg;
+
+	check->settings = mp_option_resolve(InvalidOid, check->server,
+										InvalidOid);
+	mp_option_require(check->settings, true);
+}
+
 /* What cannot be resolved is told in the words of the error that it raises. */
 static bool
-check_options(Check *check, Oid server)
+check_options(Check *check)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
-
-	PG_TRY();
-	{
-		check->settings = mp_option_resolve(InvalidOid, server, InvalidOid);
-		mp_option_require(check->settings, true);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		FlushErrorState();
-	}
-	PG_END_TRY();
+	const ErrorData *error = mp_attempt(resolve_options, check);
 
 	if (error == NULL)
 		add_row(check, "options", true,

@@ -12,15 +12,27 @@
 
 #include "utils/builtins.h"
 
+#include "remote/attempt.h"
 #include "remote/error.h"
 #include "remote/fetch.h"
 #include "transaction/creation_state.h"
 
 #define CLOCK_SKEW 60			/* s that the API's clock may differ by */
 
+/* A look for an account, for mp_attempt(). */
+typedef struct Look
+{
+	const MpSettings *settings;
+	const MpNewAccount *account;
+	TimestampTz start;
+	int			count;			/* of those found */
+	int64		id;				/* the last of them */
+} Look;
+
 MP_NORETURN static void raise_spoilt(const MpError *error, const char *name,
 									 int64 id);
 static char *say_found(const char *name, int64 id, int count);
+static void look_once(void *arg);
 static int64 look_for(const MpSettings *settings,
 					  const MpNewAccount *account, TimestampTz start,
 					  int *count);
@@ -113,26 +125,21 @@ static int64
 look_for(const MpSettings *settings, const MpNewAccount *account,
 		 TimestampTz start, int *count)
 {
-	MemoryContext context = CurrentMemoryContext;
-	volatile int64 id = 0;
+	Look		look = {
+		.settings = settings,.account = account,.start = start,
+	};
 
-	*count = -1;
-	PG_TRY();
-	{
-		id = find_likely(settings, account, start, count);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+	*count = mp_attempt(look_once, &look) == NULL ? look.count : -1;
+	return look.id;
+}
 
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	return id;
+static void
+look_once(void *arg)
+{
+	Look	   *look = arg;
+
+	look->id = find_likely(look->settings, look->account, look->start,
+						   &look->count);
 }
 
 /* The accounts of that name that are new: *count of them, and the last. */

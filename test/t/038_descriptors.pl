@@ -58,5 +58,27 @@ allow($before);
 is($test->rows($create), '32', 'works on');
 is(scalar(@{ $test->simulator->state->{accounts} }), 4, 'one was created');
 
+# A file that is open when the options turn out to be wrong is closed at once,
+# not at the end of the transaction.
+subtest 'a check that fails again and again' => sub {
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/secret';
+	my $check = q{SELECT ok, detail FROM mixpanel_sa_fdw_check('mixpanel')};
+
+	append_to_file($file, "a secret\n");
+	chmod 0644, $file or die;
+	$test->fresh;
+	$test->rows(
+		"ALTER USER MAPPING FOR CURRENT_USER SERVER mixpanel OPTIONS (DROP secret, ADD secret_file '$file')"
+	);
+	$test->rows('BEGIN');
+	my $result = $test->run(<<"SQL");
+DO \$\$ BEGIN FOR i IN 1..1000 LOOP PERFORM ok FROM mixpanel_sa_fdw_check('mixpanel'); END LOOP; END \$\$
+SQL
+	is($result->{code}, '', '1,000 times in one transaction');
+	like($test->rows($check), qr/^f\|.*can be read by everybody/, 'and once more');
+	$result = $test->run('COMMIT');
+	is($result->{raw} // '', '', 'nothing is left open');
+};
+
 $test->stop;
 done_testing();
