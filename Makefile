@@ -50,15 +50,19 @@ OBJS = \
 	src/fdw/scan_cache.o \
 	src/fdw/scan_key.o \
 	src/fdw/stats.o \
-	src/http/buffer.o \
+	src/http/attempt.o \
 	src/http/encoding.o \
 	src/http/http.o \
+	src/http/http_state.o \
 	src/http/lane.o \
 	src/http/list.o \
+	src/http/outcome.o \
 	src/http/poller.o \
 	src/http/redirect.o \
 	src/http/request.o \
 	src/http/retry.o \
+	src/http/server.o \
+	src/http/settings.o \
 	src/http/tally.o \
 	src/http/transfer.o \
 	src/json/cursor.o \
@@ -135,6 +139,13 @@ ifneq ($(wildcard $(PGXS)),)
 # As system headers, so that our warnings are not raised in the server's.
 PG_CPPFLAGS = -isystem $(shell $(PG_CONFIG) --includedir-server) \
 	-Isrc $(MP_CFLAGS)
+
+# assert() counts where the server's own assertions do: elsewhere a backend
+# that aborts would take the cluster down with it.
+ifeq ($(findstring --enable-cassert,$(shell $(PG_CONFIG) --configure)),)
+PG_CPPFLAGS += -DNDEBUG
+endif
+
 PG_CFLAGS = $(WARNINGS)
 
 # The tests' database holds text of several languages, whatever the cluster's

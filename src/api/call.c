@@ -109,14 +109,10 @@ mp_call_start(MpHttp *http, const MpSettings *settings,
 void
 mp_call_free(MpCall *call)
 {
-	MpBuffer	words;
-
 	if (call == NULL)
 		return;
 	/* the API may have repeated what it was sent */
-	words.data = call->message;
-	words.length = sizeof(call->message);
-	mp_buffer_wipe(&words);
+	mp_wipe(call->message, sizeof(call->message));
 	mp_http_free(call->request);
 	mp_json_stream_free(call->stream);
 	free(call->members);

@@ -136,7 +136,15 @@ extern void mp_http_destroy(MpHttp *http);
 extern int	mp_http_descriptor(const MpHttp *http);
 
 /* Make the descriptor readable: for one that shares it and has work left. */
-extern void mp_http_kick(MpHttp *http);
+extern void mp_http_wake(MpHttp *http);
+
+/*
+ * Called whenever a request goes from one state to another, with its address
+ * and the names of both.  It must not throw, nor call anything of this file.
+ */
+typedef void (*MpHttpTrace) (void *context, const char *url,
+							 const char *from, const char *to);
+extern void mp_http_set_trace(MpHttp *http, MpHttpTrace trace, void *context);
 
 /* Does all that can be done without waiting. */
 extern void mp_http_run(MpHttp *http);
@@ -153,9 +161,12 @@ extern void mp_http_close_idle(MpHttp *http);
  */
 extern MpRequest *mp_http_start(MpHttp *http, const MpRequestSpec *spec);
 
-/* Of a new request: it goes before all others and has a window to itself,
- * should those fill theirs. */
-extern void mp_http_hurry(MpRequest *request);
+/*
+ * Of a request that has just been started.  Urgent requests are sent before
+ * all others of their server, and do not count in its window: they have one of
+ * their own, of the same width.
+ */
+extern void mp_http_make_urgent(MpRequest *request);
 
 /* Cancel if under way, wipe and free.  NULL is allowed. */
 extern void mp_http_free(MpRequest *request);

@@ -1,28 +1,38 @@
 /*-------------------------------------------------------------------------
  *
  * http/http_state.h
- *		What the files behind http.h share.
+ *		What the files of this folder share.
  *
- *	http.c			the pool, each server's window, the states of a request
- *	http/request.c	one request: what is asked, what is read of the answer
- *	http/transfer.c	one HTTP request on one libcurl handle, and how it ended
+ * Each field names the file that writes it: the one in the comment above, or
+ * its own.  The files in order; each calls those above it only:
+ *
  *	http/encoding.c	which encodings of a body are asked for, and allowed
- *	http/lane.c		a libcurl multi handle with its connections
- *	http/retry.c	what is sent again, and when
+ *	http/list.c		requests in order
+ *	http/http_state.c	time, and the one function that moves a request from
+ *					state to state
+ *	http/settings.c	the settings that requests share
+ *	http/server.c	each server's window
  *	http/redirect.c	where a redirect leads, and whether it may be followed
  *	http/tally.c	counters and reports
- *	http/list.c		requests in order
- *	http/buffer.c	bytes that are wiped before their memory is given back
- *
- * Included by these files only.
+ *	http/outcome.c	how a transfer has ended, as one outcome and in words
+ *	http/lane.c		a libcurl multi handle with its connections
+ *	http/retry.c	what is sent again, and when
+ *	http/transfer.c	one HTTP request on one libcurl handle
+ *	http/attempt.c	what follows from how a transfer ended
+ *	http/http.c		the pool, and what its descriptor wakes it for
+ *	http/request.c	one request: what is asked, what is read of the answer
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MP_HTTP_HTTP_STATE_H
 #define MP_HTTP_HTTP_STATE_H
 
+#include <assert.h>
+#include <signal.h>
+
 #include <curl/curl.h>
 
+#include "base/buffer.h"
 #include "http/http.h"
 #include "http/poller.h"
 
@@ -32,23 +42,14 @@
 
 #define MP_HTTP_NEVER	INT64_MAX	/* a time that does not come */
 
-/* Unread bytes data[start .. end).  All zero is empty. */
-typedef struct MpHttpBuffer
-{
-	char	   *data;
-	size_t		start;
-	size_t		end;
-	size_t		size;
-} MpHttpBuffer;
-
-/* Requests in order; a request is in one list at most. */
+/* Requests in order; a request is in one list at most.  list.c writes it. */
 typedef struct MpHttpList
 {
 	MpRequest  *first;
 	MpRequest  *last;
 } MpHttpList;
 
-/* Connections, and the transfers on them. */
+/* Connections, and the transfers on them.  lane.c writes it. */
 typedef struct MpHttpLane
 {
 	CURLM	   *multi;
@@ -64,34 +65,65 @@ typedef enum MpHttpLaneName
 	MP_HTTP_LANE_COUNT,
 } MpHttpLaneName;
 
+/*
+ * What a request keeps of MpSettings: a copy that requests with equal settings
+ * share.  settings.c writes it.  Strings are NULL where there is none.
+ */
+typedef struct MpHttpSettings
+{
+	int			references;		/* freed with the last */
+	struct MpHttpServer *server;
+	char	   *base_url;
+	char	   *login;			/* "username:secret"; wiped */
+	char	   *authorization;	/* the whole header; wiped */
+	char	   *ca_file;
+	char	   *proxy;			/* wiped: it may name a password */
+	int			connect_timeout;
+	int			request_timeout;
+	int			max_retries;
+	int			max_retry_wait;
+} MpHttpSettings;
+
 /* One server's window and totals; lives as long as the pool. */
 typedef struct MpHttpServer
 {
+	/* server.c */
 	uint32_t	id;
 	char	   *name;			/* as at its last request */
 	int			limit;			/* max_concurrency at its last request */
+	struct MpHttpServer *next;
+
+	/* settings.c */
+	MpHttpSettings *settings;	/* the last copy that a request still has, or
+								 * NULL */
+
+	/* http_state.c */
 	int			in_flight;		/* requests on the wire */
 	MpHttpList	queue;			/* waiting for room, oldest first */
+
+	/* tally.c */
 	MpTally		tally;
-	struct MpHttpServer *next;
 } MpHttpServer;
 
-/* One HTTP request on the wire: a redirect hop or a retry is a new one. */
+/*
+ * One HTTP request on the wire: a redirect hop or a retry is a new one.
+ * transfer.c writes it.
+ */
 typedef struct MpHttpTransfer
 {
 	CURL	   *easy;			/* NULL: none under way */
 	MpHttpLane *lane;
-	int			socket;			/* the last one watched; -1: none yet */
 	int64_t		began;			/* microseconds */
 	int64_t		last_byte;		/* ms: byte received, or the request sent */
 	bool		sent;			/* connected: the request goes out */
+	bool		repeated;		/* libcurl has sent it once more by itself */
 	bool		paused;
 	bool		resume;			/* to be resumed by the next run */
 	int			status;			/* once its headers are complete */
 	size_t		header_bytes;
 	int			encodings;		/* of the body; more than 1: refused */
 	size_t		body_bytes;		/* kept, decompressed */
-	MpOutcome	fault;			/* noted by a callback; PENDING: none */
+	MpOutcome	fault;			/* noted by a callback; OK: none */
 	int64_t		counted_bytes;	/* already in the tallies */
 	int64_t		counted_connections;
 	char		error[CURL_ERROR_SIZE];
@@ -99,13 +131,15 @@ typedef struct MpHttpTransfer
 
 typedef enum MpHttpState
 {
+	MP_HTTP_NEW,				/* in no list, and never was */
 	MP_HTTP_QUEUED,				/* in its server's queue */
 	MP_HTTP_ON_WIRE,			/* in MpHttp.on_wire; has a slot */
 	MP_HTTP_BACKING_OFF,		/* in MpHttp.backing_off until `due` */
-	MP_HTTP_DONE,				/* in no list */
+	MP_HTTP_DONE,				/* in no list any more */
+	MP_HTTP_STATE_COUNT,
 } MpHttpState;
 
-/* A retained report; its strings are in one block. */
+/* A retained report; its strings are in one block.  tally.c writes it. */
 typedef struct MpHttpRecord
 {
 	MpReport	report;
@@ -116,19 +150,26 @@ typedef struct MpHttpRecord
 
 struct MpHttp
 {
+	/* http.c */
 	MpPoller   *poller;
-	int64_t		armed;			/* ms: what the timer is set to; 0: at once */
-	bool		late;			/* this run comes long after that */
+	bool		late;			/* this run comes long after `armed` */
 	MpHttpLane	lanes[MP_HTTP_LANE_COUNT];
 	CURLSH	   *share;			/* names resolved, TLS sessions */
 	struct curl_slist *headers; /* of every request */
 	struct curl_slist *body_headers;	/* of one with a body */
-	MpHttpServer *servers;
+	MpHttpTrace trace;			/* NULL: nobody wants to know */
+	void	   *trace_context;
+
+	/* http_state.c */
+	int64_t		armed;			/* ms: what the timer is set to; 0: at once */
 	MpHttpList	on_wire;
 	MpHttpList	backing_off;
-	uint64_t	births;			/* requests begun */
-	uint64_t	random;			/* state of the jitter */
 
+	MpHttpServer *servers;		/* server.c */
+	uint64_t	births;			/* request.c: requests begun */
+	uint64_t	random;			/* retry.c: state of the jitter */
+
+	/* tally.c */
 	bool		keep_reports;
 	MpHttpRecord *reports;		/* a ring; NULL until first needed */
 	int			first_report;
@@ -138,61 +179,52 @@ struct MpHttp
 
 struct MpRequest
 {
+	/* request.c: what is asked; copies, NULL where there is none */
 	MpHttp	   *http;
 	MpHttpServer *server;
-	MpHttpList *list;
-	MpRequest  *previous;
-	MpRequest  *next;
-	MpHttpState state;
+	MpHttpSettings *settings;
 	uint64_t	birth;			/* orders a queue */
 	bool		urgent;
-
-	/* what is asked: copies, NULL where there is none */
+	bool		streamed;
 	MpMethod	method;
-	char	   *base_url;
 	char	   *url;
-	char	   *login;			/* "username:secret"; wiped */
-	char	   *authorization;	/* the whole header; wiped */
 	char	   *body;			/* wiped */
 	size_t		body_length;
-	bool		streamed;
-	char	   *ca_file;
-	char	   *proxy;			/* wiped: it may name a password */
-	int			connect_timeout;
-	int			request_timeout;
-	int			max_retries;
-	int			max_retry_wait;
-	struct curl_slist authorization_header; /* points to authorization and on
-											 * to the pool's headers */
+	struct curl_slist authorization_header; /* points to the settings' header
+											 * and on to the pool's */
 
-	/* how far it is */
+	/* list.c */
+	MpHttpList *list;			/* the one it is in, or NULL */
+	MpRequest  *previous;
+	MpRequest  *next;
+
+	/* http_state.c */
+	MpHttpState state;
+	int64_t		due;			/* ms: end of backing off */
+	char	   *detail;			/* answer.detail, unless that is "" */
+
+	/* attempt.c */
 	int			hops;			/* redirects followed by this attempt */
 	char	   *hop_url;		/* where they led; NULL: url */
-	char	   *location;		/* where the last answer points */
 	bool		lost;			/* an attempt lost its connection: the others
 								 * of its time may be as dead */
-	bool		hopeless;		/* a failure that trying again cannot mend */
 	bool		doubtful;		/* an attempt that failed may have been
 								 * carried out */
-	bool		boundless;		/* must not be paused: others wait for it */
-	int64_t		due;			/* ms: end of backing off */
-	int			restarts;
+
+	/* transfer.c */
 	MpHttpTransfer transfer;
-	MpHttpBuffer unread;
-	MpTally		tally;
-	MpAnswer	answer;
-	char	   *detail;			/* answer.detail, unless that is "" */
+	MpBuffer	unread;
+	char	   *location;		/* where the last answer points */
+	bool		hopeless;		/* a failure that trying again cannot mend */
+	bool		boundless;		/* must not be paused: others wait for it */
+	int			restarts;		/* of a body that was being read */
+
+	int			socket;			/* lane.c: the last one watched for it; -1:
+								 * none yet */
+	MpTally		tally;			/* tally.c */
+	MpAnswer	answer;			/* outcome and attempts: attempt.c; detail:
+								 * http_state.c; the rest: transfer.c */
 };
-
-/* ---- http.c ---- */
-
-/* Time since some fixed moment. */
-extern int64_t mp_http_microseconds(void);
-extern int64_t mp_http_now(void);	/* milliseconds */
-
-extern void mp_http_enqueue(MpRequest *request);
-extern void mp_http_leave(MpRequest *request);
-extern const char *mp_http_url(const MpRequest *request);
 
 static inline bool
 mp_http_is_success(int status)
@@ -200,18 +232,75 @@ mp_http_is_success(int status)
 	return status >= 200 && status <= 299;
 }
 
-/* ---- http/request.c ---- */
+/* ---- http/http_state.c ---- */
 
-/* May it go on the wire? */
-extern bool mp_http_has_room(const MpRequest *request);
+/* Time since some fixed moment. */
+extern int64_t mp_http_microseconds(void);
+extern int64_t mp_http_now(void);	/* milliseconds */
+
+/* Make the pool's descriptor readable at `due` (ms); NEVER takes that back. */
+extern void mp_http_set_timer(MpHttp *http, int64_t due);
+
+/* The timer has run out, and is not set any more. */
+extern void mp_http_note_timer(MpHttp *http);
+
+/*
+ * libcurl resolves names in threads, which inherit the signal mask of the
+ * moment they are made: the program's handlers must never run in them.
+ */
+extern void mp_http_block_signals(sigset_t *saved);
+extern void mp_http_unblock_signals(const sigset_t *saved);
+
+/*
+ * The only function that changes a request's state: into another list, in or
+ * out of its server's window.  `due` counts for BACKING_OFF only.
+ */
+extern void mp_http_set_state(MpRequest *request, MpHttpState state,
+							  int64_t due);
+
+/* Where the request goes now. */
+extern const char *mp_http_url(const MpRequest *request);
 
 /* A copy of text, or NULL when out of memory or text is NULL. */
 extern char *mp_http_copy(const char *text);
 
 /* Makes answer.detail; text may be "". */
-extern void mp_http_request_explain(MpRequest *request, const char *text);
+extern void mp_http_explain(MpRequest *request, const char *text);
+
+/* ---- http/settings.c ---- */
+
+/* A reference, to be released; NULL when out of memory. */
+extern MpHttpSettings *mp_http_settings_take(MpHttpServer *server,
+											 const MpSettings *settings);
+
+/* NULL is allowed. */
+extern void mp_http_settings_release(MpHttpSettings *settings);
+
+/* ---- http/server.c ---- */
+
+/* The server of these settings; NULL when out of memory. */
+extern MpHttpServer *mp_http_server_take(MpHttp *http,
+										 const MpSettings *settings);
+extern void mp_http_server_free_all(MpHttp *http);
+
+/* May the request go on the wire? */
+extern bool mp_http_server_has_room(const MpRequest *request);
+
+/* ---- http/attempt.c ---- */
+
+/* Put a request that is queued on the wire. */
+extern void mp_http_attempt_begin(MpRequest *request);
+
+/* Its transfer has ended, by libcurl with `code` or by our decision. */
+extern void mp_http_attempt_end(MpRequest *request, CURLcode code);
+
+/* Out of whatever state it is in, for good; frees what is attempt.c's. */
+extern void mp_http_attempt_give_up(MpRequest *request);
 
 /* ---- http/transfer.c ---- */
+
+/* Of a new request. */
+extern void mp_http_transfer_init(MpRequest *request);
 
 /* Put the request on the wire.  False when out of memory. */
 extern bool mp_http_transfer_begin(MpRequest *request);
@@ -228,17 +317,42 @@ extern void mp_http_transfer_time_out(MpRequest *request);
 /* Take it off the wire, whatever it is doing.  Does not block. */
 extern void mp_http_transfer_cancel(MpRequest *request);
 
+/* The body so far is of no use: another will take its place. */
+extern void mp_http_transfer_discard(MpRequest *request);
+
+/* The first so many unread bytes have been read. */
+extern void mp_http_transfer_consume(MpRequest *request, size_t length);
+
+/* Never to be paused again, and resumed by the next run. */
+extern void mp_http_transfer_unbound(MpRequest *request);
+
 /* Let a paused transfer go on; it may deliver bytes at once. */
 extern void mp_http_transfer_resume(MpRequest *request);
 
 /* Bring the tallies and the time of the last byte up to date. */
 extern void mp_http_transfer_account(MpRequest *request);
 
-/* libcurl watches this socket for the transfer. */
-extern void mp_http_transfer_use(CURL *easy, int fd);
-
 /* Bytes have come on this socket. */
-extern void mp_http_transfer_hear(MpRequest *request, int fd);
+extern void mp_http_transfer_note_readable(MpRequest *request, int fd);
+
+/* When it has had no connection, or no byte, for too long: ms, or NEVER. */
+extern int64_t mp_http_transfer_deadline(const MpRequest *request);
+
+/* Free what is transfer.c's. */
+extern void mp_http_transfer_free(MpRequest *request);
+
+/* ---- http/outcome.c ---- */
+
+/* How a transfer that libcurl or we have ended with `code` has ended. */
+extern MpOutcome mp_http_outcome(const MpHttpTransfer *transfer,
+								 CURLcode code);
+
+/* A certificate that does not verify; an address or file that is no good. */
+extern bool mp_http_outcome_is_hopeless(CURLcode code);
+
+/* What is known beyond the outcome; "" if nothing. */
+extern const char *mp_http_outcome_words(const MpHttpTransfer *transfer,
+										 MpOutcome outcome, CURLcode code);
 
 /* ---- http/encoding.c ---- */
 
@@ -258,15 +372,16 @@ extern int	mp_http_encoding_count(int count, const char *line,
 extern bool mp_http_lane_open(MpHttpLane *lane, MpPoller *poller);
 extern void mp_http_lane_close(MpHttpLane *lane);
 
-/* Give a transfer to libcurl; take it back. */
-extern bool mp_http_lane_enter(MpHttpLane *lane, CURL *easy);
-extern void mp_http_lane_leave(MpHttpLane *lane, CURL *easy);
+/* Give the request's transfer to libcurl; take it back. */
+extern bool mp_http_lane_add(MpHttpLane *lane, MpRequest *request);
+extern void mp_http_lane_remove(MpHttpLane *lane, MpRequest *request);
 
 /* A socket is ready; the timer has run out. */
-extern void mp_http_lane_touch(MpHttpLane *lane, const MpPollerEvent *event);
-extern void mp_http_lane_tick(MpHttpLane *lane);
+extern void mp_http_lane_act_on_socket(MpHttpLane *lane,
+									   const MpPollerEvent *event);
+extern void mp_http_lane_act_on_timer(MpHttpLane *lane);
 
-/* When libcurl wants the next tick: ms, or MP_HTTP_NEVER. */
+/* When libcurl wants the timer: ms, or MP_HTTP_NEVER. */
 extern int64_t mp_http_lane_due(const MpHttpLane *lane, int64_t now);
 
 /* A transfer that libcurl has ended, or NULL. */
@@ -277,35 +392,47 @@ extern void mp_http_lane_renew(MpHttpLane *lane);
 
 /* ---- http/retry.c ---- */
 
+/* Of a new pool; `now` is some number that others do not have. */
+extern void mp_http_retry_seed(MpHttp *http, int64_t now);
+
 /*
  * How long to wait before this request, whose attempt ended with `outcome`,
  * is tried again: ms; -1: it is final.
  */
-extern int64_t mp_http_retry_wait(MpRequest *request, MpOutcome outcome);
+extern int64_t mp_http_retry_wait(const MpRequest *request,
+								  MpOutcome outcome);
+
+/* May an attempt that ended so have been carried out? */
+extern bool mp_http_retry_is_doubtful(const MpAnswer *answer,
+									  MpOutcome outcome);
 
 /* ---- http/redirect.c ---- */
+
+typedef enum MpHttpRedirect
+{
+	MP_HTTP_REDIRECT_FOLLOW,	/* to the target */
+	MP_HTTP_REDIRECT_REFUSE,	/* another scheme, host or port */
+	MP_HTTP_REDIRECT_NOWHERE,	/* no address */
+	MP_HTTP_REDIRECT_NO_MEMORY,
+} MpHttpRedirect;
 
 extern bool mp_http_redirect_applies(int status);
 
 /*
- * Where `location`, in the answer to `from`, leads.  PENDING: to *target, of
- * base_url's scheme, host and port; otherwise how the request ends.  *shown is
- * the target without its query and user info.  Both are malloc'ed or NULL.
+ * Where `location`, in the answer to `from`, leads.  *target is set for FOLLOW
+ * only: it is of base_url's scheme, host and port.  *shown is where it leads
+ * without its query and user info.  Both are malloc'ed or NULL.
  */
-extern MpOutcome mp_http_redirect_resolve(const char *base_url,
-										  const char *from,
-										  const char *location,
-										  char **target, char **shown);
+extern MpHttpRedirect mp_http_redirect_resolve(const char *base_url,
+											   const char *from,
+											   const char *location,
+											   char **target, char **shown);
 
 /* The length of "scheme://host:port" at the beginning of a URL. */
 extern size_t mp_http_redirect_origin(const char *url);
 
 /* ---- http/tally.c ---- */
 
-/* The server of these settings; NULL when out of memory. */
-extern MpHttpServer *mp_http_tally_server(MpHttp *http,
-										  const MpSettings *settings);
-extern void mp_http_tally_free(MpHttp *http);
 extern void mp_http_tally_sent(MpRequest *request);
 extern void mp_http_tally_retry(MpRequest *request);
 extern void mp_http_tally_failure(MpRequest *request);
@@ -314,6 +441,9 @@ extern void mp_http_tally_traffic(MpRequest *request, int64_t bytes,
 
 /* Keep a report of the transfer that has just ended, if they are kept. */
 extern void mp_http_tally_report(MpRequest *request);
+
+/* Free the reports. */
+extern void mp_http_tally_free(MpHttp *http);
 
 /* ---- http/list.c ---- */
 
@@ -324,21 +454,5 @@ extern void mp_http_list_insert(MpHttpList *list, MpRequest *request);
 
 /* Out of the list it is in. */
 extern void mp_http_list_remove(MpRequest *request);
-
-/* ---- http/buffer.c ---- */
-
-extern void mp_http_wipe(void *bytes, size_t length);
-
-/* Wipe and free a string; NULL is allowed. */
-extern void mp_http_wipe_string(char *text);
-
-/* False when out of memory. */
-extern bool mp_http_buffer_append(MpHttpBuffer *buffer, const char *bytes,
-								  size_t length);
-extern size_t mp_http_buffer_length(const MpHttpBuffer *buffer);
-extern void mp_http_buffer_consume(MpHttpBuffer *buffer, size_t length);
-
-/* Wipe and free; the buffer is empty then. */
-extern void mp_http_buffer_clear(MpHttpBuffer *buffer);
 
 #endif							/* MP_HTTP_HTTP_STATE_H */

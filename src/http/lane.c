@@ -35,31 +35,35 @@ mp_http_lane_open(MpHttpLane *lane, MpPoller *poller)
 void
 mp_http_lane_close(MpHttpLane *lane)
 {
+	assert(lane->active == 0);
 	if (lane->multi != NULL)
 		curl_multi_cleanup(lane->multi);
 	lane->multi = NULL;
 }
 
 bool
-mp_http_lane_enter(MpHttpLane *lane, CURL *easy)
+mp_http_lane_add(MpHttpLane *lane, MpRequest *request)
 {
-	if (curl_multi_add_handle(lane->multi, easy) != CURLM_OK)
+	request->socket = -1;
+	if (curl_multi_add_handle(lane->multi, request->transfer.easy)
+		!= CURLM_OK)
 		return false;
 	lane->active++;
 	return true;
 }
 
 void
-mp_http_lane_leave(MpHttpLane *lane, CURL *easy)
+mp_http_lane_remove(MpHttpLane *lane, MpRequest *request)
 {
-	curl_multi_remove_handle(lane->multi, easy);
+	assert(lane->active > 0);
+	curl_multi_remove_handle(lane->multi, request->transfer.easy);
 	lane->active--;
 	if (lane->renew && lane->active == 0)
 		lane->renew = !replace_multi(lane);
 }
 
 void
-mp_http_lane_touch(MpHttpLane *lane, const MpPollerEvent *event)
+mp_http_lane_act_on_socket(MpHttpLane *lane, const MpPollerEvent *event)
 {
 	int			running;
 	int			mask = 0;
@@ -78,7 +82,7 @@ mp_http_lane_touch(MpHttpLane *lane, const MpPollerEvent *event)
 }
 
 void
-mp_http_lane_tick(MpHttpLane *lane)
+mp_http_lane_act_on_timer(MpHttpLane *lane)
 {
 	int			running;
 
@@ -87,7 +91,7 @@ mp_http_lane_tick(MpHttpLane *lane)
 
 /*
  * Asked afresh each time rather than noted by CURLMOPT_TIMERFUNCTION: that
- * callback is not repeated when a tick comes a moment too early.
+ * callback is not repeated when the timer runs out a moment too early.
  */
 int64_t
 mp_http_lane_due(const MpHttpLane *lane, int64_t now)
@@ -133,6 +137,7 @@ replace_multi(MpHttpLane *lane)
 
 	if (multi == NULL)
 		return false;
+	assert(lane->active == 0);
 	mp_http_lane_close(lane);
 	lane->multi = multi;
 	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -156,11 +161,13 @@ on_socket(CURL *easy, curl_socket_t socket, int what, void *context,
 		  void *socket_context)
 {
 	MpHttpLane *lane = context;
+	MpRequest  *request = NULL;
 	int			events = 0;
 
 	(void) socket_context;
-	if (what != CURL_POLL_REMOVE)
-		mp_http_transfer_use(easy, socket);
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
+	if (what != CURL_POLL_REMOVE && request != NULL)
+		request->socket = socket;
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= MP_POLLER_READ;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)

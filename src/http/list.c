@@ -12,6 +12,8 @@
 void
 mp_http_list_append(MpHttpList *list, MpRequest *request)
 {
+	assert(request->list == NULL);
+	assert((list->first == NULL) == (list->last == NULL));
 	request->list = list;
 	request->next = NULL;
 	request->previous = list->last;
@@ -27,6 +29,7 @@ mp_http_list_insert(MpHttpList *list, MpRequest *request)
 {
 	MpRequest  *after = list->first;
 
+	assert(request->list == NULL);
 	if (list->last == NULL || list->last->birth < request->birth)
 	{
 		mp_http_list_append(list, request);
@@ -49,6 +52,9 @@ mp_http_list_remove(MpRequest *request)
 {
 	MpHttpList *list = request->list;
 
+	assert(list != NULL);
+	assert((request->previous == NULL) == (list->first == request));
+	assert((request->next == NULL) == (list->last == request));
 	if (request->previous != NULL)
 		request->previous->next = request->next;
 	else

@@ -34,19 +34,19 @@ mp_http_redirect_applies(int status)
 	return status == 301 || status == 302 || status == 307 || status == 308;
 }
 
-MpOutcome
+MpHttpRedirect
 mp_http_redirect_resolve(const char *base_url, const char *from,
 						 const char *location, char **target, char **shown)
 {
 	CURLU	   *base = parse(base_url, NULL);
 	CURLU	   *url = parse(from, location);
-	MpOutcome	outcome = MP_OUTCOME_REDIRECT_LOOP;
+	MpHttpRedirect verdict = MP_HTTP_REDIRECT_NOWHERE;
 
 	*target = NULL;
 	*shown = NULL;
 	if (base != NULL && url != NULL)
 	{
-		outcome = MP_OUTCOME_REDIRECT_REFUSED;
+		verdict = MP_HTTP_REDIRECT_REFUSE;
 		*shown = without_query(url);
 		if (!has_user(url) &&
 			same_part(base, url, CURLUPART_SCHEME, 0) &&
@@ -54,14 +54,14 @@ mp_http_redirect_resolve(const char *base_url, const char *from,
 			same_part(base, url, CURLUPART_PORT, CURLU_DEFAULT_PORT))
 		{
 			*target = at_origin(base_url, url);
-			outcome = MP_OUTCOME_NO_MEMORY;
-			if (*target != NULL)
-				outcome = MP_OUTCOME_PENDING;
+			verdict = *target != NULL ? MP_HTTP_REDIRECT_FOLLOW :
+				MP_HTTP_REDIRECT_NO_MEMORY;
 		}
 	}
 	curl_url_cleanup(base);
 	curl_url_cleanup(url);
-	return outcome;
+	assert((verdict == MP_HTTP_REDIRECT_FOLLOW) == (*target != NULL));
+	return verdict;
 }
 
 size_t

@@ -14,71 +14,13 @@
 #include "base/mask.h"
 #include "http/http_state.h"
 
-static bool rename_server(MpHttpServer *server, const char *name);
 static void drop_reports(MpHttp *http);
 static const char *path_of(const MpRequest *request);
 static void free_record(MpHttpRecord *record);
 
-MpHttpServer *
-mp_http_tally_server(MpHttp *http, const MpSettings *settings)
-{
-	MpHttpServer **place = &http->servers;
-	const char *name = settings->server_name;
-	MpHttpServer *server;
-
-	if (name == NULL)
-		name = "";
-	/* A new one goes to the end: the order is that of first use. */
-	while (*place != NULL && (*place)->id != settings->server_id)
-		place = &(*place)->next;
-	server = *place;
-	if (server == NULL)
-	{
-		server = calloc(1, sizeof(MpHttpServer));
-		if (server == NULL)
-			return NULL;
-		server->id = settings->server_id;
-	}
-	if (!rename_server(server, name))
-	{
-		if (*place == NULL)
-			free(server);
-		return NULL;
-	}
-	server->limit = settings->max_concurrency;
-	if (server->limit < 1)
-		server->limit = 1;
-	*place = server;
-	return server;
-}
-
-/* Takes over the name if it has changed.  False when out of memory. */
-static bool
-rename_server(MpHttpServer *server, const char *name)
-{
-	char	   *copy;
-
-	if (server->name != NULL && strcmp(server->name, name) == 0)
-		return true;
-	copy = mp_http_copy(name);
-	if (copy == NULL)
-		return false;
-	free(server->name);
-	server->name = copy;
-	return true;
-}
-
 void
 mp_http_tally_free(MpHttp *http)
 {
-	MpHttpServer *server;
-
-	while ((server = http->servers) != NULL)
-	{
-		http->servers = server->next;
-		free(server->name);
-		free(server);
-	}
 	drop_reports(http);
 	free_record(&http->taken);
 }
@@ -208,9 +150,10 @@ mp_http_tally_report(MpRequest *request)
 	memcpy(strings, request->server->name, name_size);
 	memcpy(strings + name_size, path_of(request), path_size);
 	/* a redirect may lead to a path that repeats the credentials */
-	if (request->hops > 0 && request->login != NULL)
-		mp_mask_login(strings + name_size, request->login);
+	if (request->hops > 0 && request->settings->login != NULL)
+		mp_mask_login(strings + name_size, request->settings->login);
 
+	assert(http->report_count <= MP_HTTP_REPORTS);
 	if (http->report_count == MP_HTTP_REPORTS)
 	{
 		free_record(&http->reports[http->first_report]);
@@ -236,9 +179,9 @@ static const char *
 path_of(const MpRequest *request)
 {
 	const char *url = mp_http_url(request);
-	size_t		length = strlen(request->base_url);
+	size_t		length = strlen(request->settings->base_url);
 
-	if (strncmp(url, request->base_url, length) == 0)
+	if (strncmp(url, request->settings->base_url, length) == 0)
 		return url + length;
 	return url + mp_http_redirect_origin(url);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * http/transfer.c
- *		One HTTP request on one libcurl handle, and how it ended.
+ *		One HTTP request on one libcurl handle.
  *
  * Owns the easy handle with its options and callbacks.  A callback only copies
  * bytes and notes failures; what follows is decided once libcurl has returned.
@@ -20,6 +20,8 @@
 /* Read of the body of an answer other than 2xx: enough for its message. */
 #define ERROR_BODY_LIMIT	(64 * 1024)
 
+#define CONNECT_GRACE	100		/* ms, so that libcurl tells the reason */
+
 static MpHttpLane *choose_lane(const MpRequest *request);
 static bool uses_tls(const MpRequest *request);
 static bool is_multiplexed(const MpRequest *request);
@@ -37,13 +39,14 @@ static size_t on_header(char *bytes, size_t size, size_t count,
 static size_t on_body(char *bytes, size_t size, size_t count, void *context);
 static bool keep_body(MpRequest *request, const char *bytes, size_t length);
 static bool must_pause(const MpRequest *request, size_t length);
-static MpOutcome classify(const MpHttpTransfer *transfer, CURLcode code);
-static bool is_connecting(CURLcode code);
-static bool is_hopeless(CURLcode code);
 static void read_headers(MpRequest *request);
-static const char *explain(const MpHttpTransfer *transfer, MpOutcome outcome,
-						   CURLcode code);
 static void drop(MpRequest *request);
+
+void
+mp_http_transfer_init(MpRequest *request)
+{
+	request->answer.retry_after = -1;
+}
 
 bool
 mp_http_transfer_begin(MpRequest *request)
@@ -51,16 +54,19 @@ mp_http_transfer_begin(MpRequest *request)
 	static const MpHttpTransfer fresh;
 	MpHttpTransfer *transfer = &request->transfer;
 
+	assert(request->state == MP_HTTP_ON_WIRE);
+	assert(transfer->easy == NULL);
+	request->answer.status = 0;
+	request->answer.maybe_sent = false;
+	request->answer.retry_after = -1;
 	*transfer = fresh;
-	transfer->fault = MP_OUTCOME_PENDING;
-	transfer->socket = -1;
+	transfer->fault = MP_OUTCOME_OK;
 	transfer->began = mp_http_microseconds();
 	transfer->lane = choose_lane(request);
 	transfer->easy = curl_easy_init();
 	if (transfer->easy == NULL)
 		return false;
-	if (set_options(request) &&
-		mp_http_lane_enter(transfer->lane, transfer->easy))
+	if (set_options(request) && mp_http_lane_add(transfer->lane, request))
 		return true;
 	curl_easy_cleanup(transfer->easy);
 	transfer->easy = NULL;
@@ -71,13 +77,15 @@ MpOutcome
 mp_http_transfer_end(MpRequest *request, CURLcode code)
 {
 	MpHttpTransfer *transfer = &request->transfer;
-	MpOutcome	outcome = classify(transfer, code);
+	MpOutcome	outcome = mp_http_outcome(transfer, code);
 
+	assert(transfer->easy != NULL);
 	request->answer.status = transfer->status;
 	request->answer.maybe_sent = transfer->sent;
-	request->hopeless = is_hopeless(code);
+	request->hopeless = mp_http_outcome_is_hopeless(code);
 	read_headers(request);
-	mp_http_request_explain(request, explain(transfer, outcome, code));
+	mp_http_explain(request,
+					mp_http_outcome_words(transfer, outcome, code));
 	mp_http_transfer_account(request);
 	mp_http_tally_report(request);
 	drop(request);
@@ -96,10 +104,46 @@ mp_http_transfer_cancel(MpRequest *request)
 }
 
 void
+mp_http_transfer_discard(MpRequest *request)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	if (mp_http_is_success(transfer->status) && transfer->body_bytes > 0)
+		request->restarts++;
+	mp_buffer_free(&request->unread);
+}
+
+/*
+ * A paused transfer is resumed by the next run, not here: libcurl would
+ * deliver bytes, and call others of its callbacks, within this call.
+ */
+void
+mp_http_transfer_consume(MpRequest *request, size_t length)
+{
+	MpHttpTransfer *transfer = &request->transfer;
+
+	mp_buffer_consume(&request->unread, length);
+	if (!transfer->paused ||
+		mp_buffer_unread(&request->unread) >= MP_HTTP_BACKLOG / 2)
+		return;
+	transfer->resume = true;
+	mp_http_wake(request->http);
+}
+
+void
+mp_http_transfer_unbound(MpRequest *request)
+{
+	request->boundless = true;
+	request->transfer.resume = true;
+}
+
+void
 mp_http_transfer_resume(MpRequest *request)
 {
 	MpHttpTransfer *transfer = &request->transfer;
 
+	assert(request->state == MP_HTTP_ON_WIRE);
+	assert(transfer->easy != NULL);
 	transfer->paused = false;
 	transfer->resume = false;
 	/* While it was paused, no byte could come. */
@@ -116,6 +160,7 @@ mp_http_transfer_account(MpRequest *request)
 	long		connections = 0;
 	int64_t		bytes;
 
+	assert(transfer->easy != NULL);
 	curl_easy_getinfo(transfer->easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
 	curl_easy_getinfo(transfer->easy, CURLINFO_HEADER_SIZE, &headers);
 	curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
@@ -142,10 +187,10 @@ mp_http_transfer_time_out(MpRequest *request)
 
 	if (transfer->sent)
 		snprintf(transfer->error, sizeof(transfer->error),
-				 "no byte was received for %d ms", request->request_timeout);
+				 "no byte was received for %d ms", request->settings->request_timeout);
 	else
 		snprintf(transfer->error, sizeof(transfer->error),
-				 "no connection within %d ms", request->connect_timeout);
+				 "no connection within %d ms", request->settings->connect_timeout);
 }
 
 /*
@@ -153,23 +198,40 @@ mp_http_transfer_time_out(MpRequest *request)
  * carries many requests there is no telling whose bytes came.
  */
 void
-mp_http_transfer_hear(MpRequest *request, int fd)
+mp_http_transfer_note_readable(MpRequest *request, int fd)
 {
 	MpHttpTransfer *transfer = &request->transfer;
 
-	if (transfer->sent && transfer->status == 0 && transfer->socket == fd &&
+	if (transfer->sent && transfer->status == 0 && request->socket == fd &&
 		!is_multiplexed(request))
 		transfer->last_byte = mp_http_now();
 }
 
-void
-mp_http_transfer_use(CURL *easy, int fd)
+/*
+ * libcurl watches connect_timeout, but not for a request that waits to see
+ * whether another one's connection will carry it.  Once it is sent, a byte has
+ * to come now and then; while it is paused, nobody waits for one.
+ */
+int64_t
+mp_http_transfer_deadline(const MpRequest *request)
 {
-	MpRequest  *request = NULL;
+	const MpHttpTransfer *transfer = &request->transfer;
 
-	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
-	if (request != NULL)
-		request->transfer.socket = fd;
+	assert(request->state == MP_HTTP_ON_WIRE);
+	if (transfer->paused)
+		return MP_HTTP_NEVER;
+	if (!transfer->sent)
+		return transfer->began / 1000 + request->settings->connect_timeout +
+			CONNECT_GRACE;
+	return transfer->last_byte + request->settings->request_timeout;
+}
+
+void
+mp_http_transfer_free(MpRequest *request)
+{
+	assert(request->transfer.easy == NULL);
+	mp_buffer_free(&request->unread);
+	free(request->location);
 }
 
 /* ---- what libcurl is told ---- */
@@ -214,7 +276,7 @@ set_options(MpRequest *request)
 static bool
 set_address(MpRequest *request, CURL *easy)
 {
-	const char *proxy = request->proxy != NULL ? request->proxy : "";
+	const char *proxy = request->settings->proxy != NULL ? request->settings->proxy : "";
 	struct curl_slist *headers = &request->authorization_header;
 
 	if (headers->data == NULL)
@@ -244,10 +306,11 @@ set_address(MpRequest *request, CURL *easy)
 static bool
 set_authorities(const MpRequest *request, CURL *easy)
 {
+	const char *ca_file = request->settings->ca_file;
 	char	   *bundle = NULL;
 	struct stat status;
 
-	if (request->ca_file == NULL)
+	if (ca_file == NULL)
 	{
 		curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
 		if (bundle == NULL || stat(bundle, &status) != 0 ||
@@ -256,15 +319,14 @@ set_authorities(const MpRequest *request, CURL *easy)
 	}
 	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-	if (request->ca_file == NULL)
+	if (ca_file == NULL)
 		return true;
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* It may have been put right since the last connection. */
 	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 #endif
-	return curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file)
-		== CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, request->ca_file)
+	return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, ca_file)
 		!= CURLE_OUT_OF_MEMORY;
 }
 
@@ -314,7 +376,7 @@ set_connection(const MpRequest *request, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-					 (long) request->connect_timeout);
+					 (long) request->settings->connect_timeout);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 
@@ -350,6 +412,7 @@ on_ready(void *context, char *remote, char *local, int remote_port,
 {
 	MpRequest  *request = context;
 
+	assert(request->state == MP_HTTP_ON_WIRE);
 	(void) remote;
 	(void) local;
 	(void) remote_port;
@@ -373,10 +436,8 @@ begin_anew(MpRequest *request)
 {
 	MpHttpTransfer *transfer = &request->transfer;
 
-	request->doubtful = true;
-	if (mp_http_is_success(transfer->status) && transfer->body_bytes > 0)
-		request->restarts++;
-	mp_http_buffer_clear(&request->unread);
+	transfer->repeated = true;
+	mp_http_transfer_discard(request);
 	transfer->status = 0;
 	transfer->header_bytes = 0;
 	transfer->body_bytes = 0;
@@ -440,6 +501,7 @@ keep_body(MpRequest *request, const char *bytes, size_t length)
 	bool		success = mp_http_is_success(transfer->status);
 	bool		enough = false;
 
+	assert(success || transfer->body_bytes <= ERROR_BODY_LIMIT);
 	if (!success && length > ERROR_BODY_LIMIT - transfer->body_bytes)
 	{
 		length = ERROR_BODY_LIMIT - transfer->body_bytes;
@@ -451,7 +513,7 @@ keep_body(MpRequest *request, const char *bytes, size_t length)
 		transfer->fault = MP_OUTCOME_TOO_LARGE;
 		return false;
 	}
-	if (!mp_http_buffer_append(&request->unread, bytes, length))
+	if (!mp_buffer_append(&request->unread, bytes, length))
 	{
 		transfer->fault = MP_OUTCOME_NO_MEMORY;
 		return false;
@@ -463,7 +525,7 @@ keep_body(MpRequest *request, const char *bytes, size_t length)
 static bool
 must_pause(const MpRequest *request, size_t length)
 {
-	size_t		unread = mp_http_buffer_length(&request->unread);
+	size_t		unread = mp_buffer_unread(&request->unread);
 
 	return request->streamed && !request->boundless && unread > 0 &&
 		unread + length > MP_HTTP_BACKLOG &&
@@ -471,73 +533,6 @@ must_pause(const MpRequest *request, size_t length)
 }
 
 /* ---- how it ended ---- */
-
-/*
- * libcurl does not notice a compressed stream that ends early if the framing
- * around it is complete; the reader of the body does, as with any text that
- * stops in its middle.
- */
-static MpOutcome
-classify(const MpHttpTransfer *transfer, CURLcode code)
-{
-	if (transfer->fault != MP_OUTCOME_PENDING)
-		return transfer->fault;
-	if (mp_http_is_success(transfer->status) && code == CURLE_OK)
-		return MP_OUTCOME_OK;
-
-	/* A refusal counts even if the text that explains it was cut off. */
-	if (transfer->status != 0 && !mp_http_is_success(transfer->status))
-		return MP_OUTCOME_STATUS;
-
-	/* A header line beyond libcurl's own limit looks like this. */
-	if (code == CURLE_OUT_OF_MEMORY && transfer->sent &&
-		transfer->status == 0)
-		return MP_OUTCOME_TOO_LARGE;
-#if LIBCURL_VERSION_NUM >= 0x080600
-	if (code == CURLE_TOO_LARGE)
-		return MP_OUTCOME_TOO_LARGE;
-#endif
-	if (code == CURLE_OUT_OF_MEMORY)
-		return MP_OUTCOME_NO_MEMORY;
-
-	if (!transfer->sent || is_connecting(code))
-		return MP_OUTCOME_UNREACHABLE;
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		return MP_OUTCOME_TIMEOUT;
-	/* No callback has refused to write, so that it was libcurl's decoder. */
-	if (code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR)
-		return MP_OUTCOME_BAD_ENCODING;
-	return MP_OUTCOME_LOST;
-}
-
-/*
- * Codes of an attempt to connect; they may follow a request that was sent,
- * where libcurl repeats it because a connection used before was dead.
- */
-static bool
-is_connecting(CURLcode code)
-{
-	return code == CURLE_COULDNT_RESOLVE_PROXY ||
-		code == CURLE_COULDNT_RESOLVE_HOST ||
-		code == CURLE_COULDNT_CONNECT ||
-		code == CURLE_SSL_CONNECT_ERROR ||
-		code == CURLE_PROXY ||
-		is_hopeless(code);
-}
-
-/* A certificate that does not verify; an address or file that is no good. */
-static bool
-is_hopeless(CURLcode code)
-{
-	return code == CURLE_PEER_FAILED_VERIFICATION ||
-		code == CURLE_SSL_CERTPROBLEM ||
-		code == CURLE_SSL_CACERT_BADFILE ||
-		code == CURLE_SSL_ISSUER_ERROR ||
-		code == CURLE_SSL_CRL_BADFILE ||
-		code == CURLE_SSL_INVALIDCERTSTATUS ||
-		code == CURLE_SSL_PINNEDPUBKEYNOTMATCH ||
-		code == CURLE_URL_MALFORMAT;
-}
 
 /* Retry-After and Location of the answer. */
 static void
@@ -560,37 +555,12 @@ read_headers(MpRequest *request)
 		request->location = mp_http_copy(header->value);
 }
 
-/* What is known beyond the outcome; "" if nothing. */
-static const char *
-explain(const MpHttpTransfer *transfer, MpOutcome outcome, CURLcode code)
-{
-	/* libcurl's words would be about the callback that refused the bytes. */
-	if (outcome == MP_OUTCOME_TOO_LARGE &&
-		(transfer->status == 0 ||
-		 transfer->header_bytes > MP_HTTP_HEADER_LIMIT))
-		return "the headers are too long";
-	if (outcome == MP_OUTCOME_TOO_LARGE)
-		return "the body is too long";
-	if (outcome == MP_OUTCOME_NO_MEMORY ||
-		(outcome == MP_OUTCOME_STATUS && code == CURLE_WRITE_ERROR))
-		return "";
-	if (outcome == MP_OUTCOME_BAD_ENCODING && transfer->encodings > 1)
-		return "its encoding was not asked for";
-	if (outcome == MP_OUTCOME_BAD_ENCODING && code == CURLE_WRITE_ERROR)
-		return "the compressed data is malformed";
-	if (transfer->error[0] != '\0')
-		return transfer->error;
-	if (code != CURLE_OK)
-		return curl_easy_strerror(code);
-	return transfer->status == 0 ? "the headers are not complete" : "";
-}
-
 static void
 drop(MpRequest *request)
 {
 	MpHttpTransfer *transfer = &request->transfer;
 
-	mp_http_lane_leave(transfer->lane, transfer->easy);
+	mp_http_lane_remove(transfer->lane, request);
 	curl_easy_cleanup(transfer->easy);
 	transfer->easy = NULL;
 	transfer->paused = false;

@@ -164,7 +164,7 @@ mp_session_run(void)
 void
 mp_session_kick(void)
 {
-	mp_http_kick(pool);
+	mp_http_wake(pool);
 }
 
 MpRoutes *

@@ -174,7 +174,7 @@ start_deletions(int first)
 		if (deletion == NULL)
 			continue;
 		/* reads that were cut short may still fill the window */
-		mp_http_hurry(mp_call_request(deletion));
+		mp_http_make_urgent(mp_call_request(deletion));
 		mp_creation_delete(creation, deletion);
 	}
 }

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * canned_copy.c
- *		What http/redirect.c takes from http/request.c, without what that takes
- *		from the rest of the wire.
+ *		What http/redirect.c takes from http/http_state.c, without what that
+ *		takes from the rest of the wire.
  *
  *-------------------------------------------------------------------------
  */

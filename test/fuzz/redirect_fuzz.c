@@ -129,17 +129,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char	   *from;
 	char	   *target;
 	char	   *shown;
-	MpOutcome	outcome;
+	MpHttpRedirect verdict;
 
 	if (mp_value_check_base_url(given) != MP_URL_BAD)
 		base_url = given;
 	from = make_from(base_url, path);
-	outcome = mp_http_redirect_resolve(base_url, from, location, &target,
+	verdict = mp_http_redirect_resolve(base_url, from, location, &target,
 									   &shown);
-	require((outcome == MP_OUTCOME_PENDING) == (target != NULL));
-	require(outcome == MP_OUTCOME_PENDING ||
-			outcome == MP_OUTCOME_REDIRECT_REFUSED ||
-			outcome == MP_OUTCOME_REDIRECT_LOOP);
+	require((verdict == MP_HTTP_REDIRECT_FOLLOW) == (target != NULL));
+	require(verdict != MP_HTTP_REDIRECT_NO_MEMORY);
 	if (target != NULL)
 	{
 		check_target(target);

@@ -176,7 +176,7 @@ test_refused(void)
 }
 
 static void
-check(const char *base_url, const char *location, MpOutcome wanted,
+check(const char *base_url, const char *location, MpHttpRedirect wanted,
 	  const char *wanted_target)
 {
 	char		from[128];
@@ -195,8 +195,8 @@ check(const char *base_url, const char *location, MpOutcome wanted,
 static void
 test_resolve(void)
 {
-	MpOutcome	go = MP_OUTCOME_PENDING;
-	MpOutcome	no = MP_OUTCOME_REDIRECT_REFUSED;
+	MpHttpRedirect go = MP_HTTP_REDIRECT_FOLLOW;
+	MpHttpRedirect no = MP_HTTP_REDIRECT_REFUSE;
 
 	check("https://m.test/api", "https://M.TEST:443/a", go,
 		  "https://m.test/a");

@@ -463,6 +463,41 @@ test_connect_timeout(void)
 	close(listener);
 }
 
+/* Notes "from > to" for each step. */
+static void
+note_step(void *context, const char *url, const char *from, const char *to)
+{
+	char	   *steps = context;
+	size_t		length = strlen(steps);
+
+	if (strcmp(url + strlen(url) - 6, "/steps") == 0)
+		snprintf(steps + length, 400 - length, "%s > %s; ", from, to);
+}
+
+static void
+test_trace(void)
+{
+	char		steps[400] = "";
+	MpRequest  *request;
+
+	client_begin();
+	mp_http_set_trace(http, note_step, steps);
+	client_reply(EMPTY_WITH("503 Busy", "Retry-After: 0"), REPLY_KEEP);
+	client_reply(EMPTY("200 OK"), REPLY_KEEP);
+	client_do(MP_METHOD_GET, "/steps");
+	is_str(steps, "new > queued; queued > on the wire; "
+		   "on the wire > backing off; backing off > queued; "
+		   "queued > on the wire; on the wire > done; ",
+		   "the steps of a request that is sent twice");
+	steps[0] = '\0';
+	request = client_start(MP_METHOD_GET, "/steps");
+	mp_http_make_urgent(request);
+	mp_http_free(request);
+	is_str(steps, "new > queued; queued > queued; queued > done; ",
+		   "those of one that is given up before it is sent");
+	client_end();
+}
+
 int
 main(void)
 {
@@ -477,5 +512,6 @@ main(void)
 	test_drip();
 	test_away();
 	test_connect_timeout();
+	test_trace();
 	return done_testing();
 }

@@ -16,6 +16,8 @@ static size_t freed_bytes;
 static size_t unwiped_bytes;
 static void checking_free(void *data, size_t size);
 
+#include "base/wipe.h"
+
 #define malloc(size) calloc(1, (size))
 #define free(data) checking_free((data), buffer->capacity)
 #include "base/buffer.h"
@@ -532,7 +534,7 @@ test_calls(void)
 static void
 test_buffer(void)
 {
-	MpBuffer	buffer = {NULL, 0, 0};
+	MpBuffer	buffer = {0};
 	char		secret[700];
 
 	memset(secret, SECRET, sizeof(secret));
@@ -550,6 +552,47 @@ test_buffer(void)
 	is_int(unwiped_bytes, 0, "nothing was freed that was not wiped");
 }
 
+/* Whatever is appended and consumed, in which steps: what is unread is right,
+ * and nothing of what was read is left behind. */
+static void
+test_buffer_consume(void)
+{
+	MpBuffer	buffer = {0};
+	char		chunk[300];
+	size_t		appended = 0;
+	size_t		consumed = 0;
+	bool		fine = true;
+	bool		clean = true;
+
+	for (int i = 0; i < 400; i++)
+	{
+		size_t		length = (size_t) (i * 37 % 300);
+
+		for (size_t k = 0; k < length; k++)
+			chunk[k] = (char) ('A' + (appended + k) % 23);
+		mp_buffer_append(&buffer, chunk, length);
+		appended += length;
+		length = (size_t) (i * 53 % 310);
+		if (length > appended - consumed)
+			length = appended - consumed;
+		mp_buffer_consume(&buffer, length);
+		consumed += length;
+
+		fine = fine && mp_buffer_unread(&buffer) == appended - consumed;
+		for (size_t k = buffer.start; k < buffer.length; k++)
+			fine = fine && buffer.data[k] == (char)
+				('A' + (consumed + k - buffer.start) % 23);
+		for (size_t k = buffer.length; k < buffer.capacity; k++)
+			clean = clean && buffer.data[k] == '\0';
+	}
+	ok(fine, "what is unread is what was appended last");
+	ok(clean, "and nothing lies behind it");
+	mp_buffer_consume(&buffer, SIZE_MAX);
+	is_int(mp_buffer_unread(&buffer), 0, "no more is consumed than there is");
+	mp_buffer_free(&buffer);
+	is_int(unwiped_bytes, 0, "all was wiped");
+}
+
 int
 main(void)
 {
@@ -560,5 +603,6 @@ main(void)
 	test_random_cuts();
 	test_calls();
 	test_buffer();
+	test_buffer_consume();
 	return done_testing();
 }

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * http/attempt.c
+ *		What follows from how a transfer ended.
+ *
+ * An attempt is a transfer and those that redirects make of it.  It ends with
+ * the answer, or with a wait before the next attempt.  Must not know how a
+ * transfer gets on the wire, nor what may be sent again.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <stdlib.h>
+
+#include "http/http_state.h"
+
+static void finish(MpRequest *request, MpOutcome outcome);
+static bool has_lacked_runs(const MpRequest *request, MpOutcome outcome,
+							CURLcode code);
+static MpOutcome follow_redirect(MpRequest *request, bool *followed);
+
+void
+mp_http_attempt_begin(MpRequest *request)
+{
+	assert(request->state == MP_HTTP_QUEUED);
+	assert(request->answer.outcome == MP_OUTCOME_PENDING);
+	mp_http_set_state(request, MP_HTTP_ON_WIRE, 0);
+	request->answer.attempts++;
+	if (request->answer.attempts > 1)
+		mp_http_tally_retry(request);
+	request->hops = 0;
+	free(request->hop_url);
+	request->hop_url = NULL;
+	if (!mp_http_transfer_begin(request))
+		finish(request, MP_OUTCOME_NO_MEMORY);
+}
+
+void
+mp_http_attempt_end(MpRequest *request, CURLcode code)
+{
+	MpOutcome	outcome;
+	bool		followed = false;
+	int64_t		wait;
+
+	assert(request->state == MP_HTTP_ON_WIRE);
+	outcome = mp_http_transfer_end(request, code);
+	assert(outcome != MP_OUTCOME_PENDING);
+	request->lost |= outcome == MP_OUTCOME_LOST;
+	request->doubtful |= request->transfer.repeated;
+
+	if (has_lacked_runs(request, outcome, code) &&
+		mp_http_transfer_begin(request))
+		return;
+	if (outcome == MP_OUTCOME_STATUS &&
+		mp_http_redirect_applies(request->answer.status))
+		outcome = follow_redirect(request, &followed);
+	if (followed)
+		return;
+	wait = mp_http_retry_wait(request, outcome);
+	if (wait < 0)
+	{
+		finish(request, outcome);
+		return;
+	}
+	request->doubtful |= mp_http_retry_is_doubtful(&request->answer, outcome);
+	mp_http_transfer_discard(request);
+	mp_http_set_state(request, MP_HTTP_BACKING_OFF, mp_http_now() + wait);
+}
+
+/* Others may wait for its slot. */
+void
+mp_http_attempt_give_up(MpRequest *request)
+{
+	sigset_t	saved;
+
+	if (request->state == MP_HTTP_ON_WIRE)
+	{
+		mp_http_block_signals(&saved);
+		mp_http_transfer_cancel(request);
+		mp_http_unblock_signals(&saved);
+		mp_http_wake(request->http);
+	}
+	if (request->state != MP_HTTP_NEW && request->state != MP_HTTP_DONE)
+		mp_http_set_state(request, MP_HTTP_DONE, 0);
+	free(request->hop_url);
+	request->hop_url = NULL;
+}
+
+bool
+mp_http_may_be_done(const MpRequest *request)
+{
+	const MpAnswer *answer = &request->answer;
+
+	switch (request->state)
+	{
+		case MP_HTTP_ON_WIRE:
+			return request->doubtful || answer->maybe_sent;
+		case MP_HTTP_DONE:
+			return request->doubtful ||
+				mp_http_retry_is_doubtful(answer, answer->outcome);
+		case MP_HTTP_NEW:
+		case MP_HTTP_QUEUED:
+		case MP_HTTP_BACKING_OFF:
+		case MP_HTTP_STATE_COUNT:
+			break;
+	}
+	return request->doubtful;
+}
+
+static void
+finish(MpRequest *request, MpOutcome outcome)
+{
+	bool		not_found = outcome == MP_OUTCOME_STATUS &&
+		request->answer.status == 404;
+
+	mp_http_set_state(request, MP_HTTP_DONE, 0);
+	request->answer.outcome = outcome;
+	if (outcome != MP_OUTCOME_OK && !not_found)
+		mp_http_tally_failure(request);
+}
+
+/*
+ * Between connecting and sending, libcurl needs to be run: if the caller did
+ * not, it is nobody's failure.
+ */
+static bool
+has_lacked_runs(const MpRequest *request, MpOutcome outcome, CURLcode code)
+{
+	return outcome == MP_OUTCOME_UNREACHABLE && request->http->late &&
+		code == CURLE_OPERATION_TIMEDOUT && !request->answer.maybe_sent;
+}
+
+/* *followed: the next hop is under way, in the same slot; else how it ends. */
+static MpOutcome
+follow_redirect(MpRequest *request, bool *followed)
+{
+	MpHttpRedirect verdict = MP_HTTP_REDIRECT_NOWHERE;
+	MpOutcome	outcome = MP_OUTCOME_REDIRECT_LOOP;
+	char	   *target = NULL;
+	char	   *shown = NULL;
+
+	if (request->location != NULL)
+		verdict = mp_http_redirect_resolve(request->settings->base_url,
+										   mp_http_url(request),
+										   request->location,
+										   &target, &shown);
+	mp_http_explain(request, shown != NULL ? shown : "");
+	free(shown);
+	if (verdict == MP_HTTP_REDIRECT_REFUSE)
+		outcome = MP_OUTCOME_REDIRECT_REFUSED;
+	else if (verdict == MP_HTTP_REDIRECT_NO_MEMORY)
+		outcome = MP_OUTCOME_NO_MEMORY;
+	else if (verdict == MP_HTTP_REDIRECT_FOLLOW &&
+			 ++request->hops <= MP_HTTP_REDIRECTS)
+	{
+		free(request->hop_url);
+		request->hop_url = target;
+		mp_http_transfer_discard(request);
+		*followed = mp_http_transfer_begin(request);
+		return MP_OUTCOME_NO_MEMORY;
+	}
+	free(target);
+	return outcome;
+}
