@@ -12,6 +12,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,58 +84,18 @@ static json_t *pack_removals(const MpPair *pairs, size_t count);
 static const char *check_grant(const json_t *grant);
 
 MpCall *
-mp_api_list_accounts(MpHttp *http, const MpSettings *settings,
-					 uint32_t wanted)
-{
-	MpCallSpec	spec = {.kind = MP_CALL_LIST_ACCOUNTS,.wanted = wanted};
-
-	return start_call(http, settings, &spec);
-}
-
-MpCall *
-mp_api_get_account(MpHttp *http, const MpSettings *settings,
-				   int64_t account, uint32_t wanted)
+mp_api_start(MpHttp *http, const MpSettings *settings, MpCallKind kind,
+			 const MpPair *ids, uint32_t wanted)
 {
 	MpCallSpec	spec = {
-		.kind = MP_CALL_GET_ACCOUNT,
-		.account = account,
+		.kind = kind,
+		.account = ids->account,
+		.project = ids->project,
 		.wanted = wanted,
 	};
 
-	return start_call(http, settings, &spec);
-}
-
-MpCall *
-mp_api_account_projects(MpHttp *http, const MpSettings *settings,
-						int64_t account, uint32_t wanted)
-{
-	MpCallSpec	spec = {
-		.kind = MP_CALL_ACCOUNT_PROJECTS,
-		.account = account,
-		.wanted = wanted,
-	};
-
-	return start_call(http, settings, &spec);
-}
-
-MpCall *
-mp_api_project_accounts(MpHttp *http, const MpSettings *settings,
-						int64_t project, uint32_t wanted)
-{
-	MpCallSpec	spec = {
-		.kind = MP_CALL_PROJECT_ACCOUNTS,
-		.project = project,
-		.wanted = wanted,
-	};
-
-	return start_call(http, settings, &spec);
-}
-
-MpCall *
-mp_api_me(MpHttp *http, const MpSettings *settings)
-{
-	MpCallSpec	spec = {.kind = MP_CALL_ME};
-
+	assert(kind < MP_CALL_COUNT && endpoints[kind].path != NULL);
+	assert(endpoints[kind].method != MP_METHOD_POST);
 	return start_call(http, settings, &spec);
 }
 
@@ -148,15 +109,6 @@ mp_api_create_account(MpHttp *http, const MpSettings *settings,
 	};
 
 	return start_call_with(http, settings, &spec, pack_account(account));
-}
-
-MpCall *
-mp_api_delete_account(MpHttp *http, const MpSettings *settings,
-					  int64_t account)
-{
-	MpCallSpec	spec = {.kind = MP_CALL_DELETE_ACCOUNT,.account = account};
-
-	return start_call(http, settings, &spec);
 }
 
 MpCall *
@@ -203,19 +155,6 @@ mp_api_remove_memberships(MpHttp *http, const MpSettings *settings,
 		return NULL;
 	return start_call_with(http, settings, &spec,
 						   json_pack("{s:o}", "projects", removals));
-}
-
-MpCall *
-mp_api_remove_membership(MpHttp *http, const MpSettings *settings,
-						 const MpPair *pair)
-{
-	MpCallSpec	spec = {
-		.kind = MP_CALL_REMOVE_MEMBERSHIP,
-		.account = pair->account,
-		.project = pair->project,
-	};
-
-	return start_call(http, settings, &spec);
 }
 
 void
@@ -308,6 +247,7 @@ expand_path(const char *path, int64_t organization, const MpPair *ids,
 			buffer[used++] = *path;
 			skip = 1;
 		}
+		assert(used < PATH_SIZE);
 		path += skip;
 	}
 	buffer[used] = '\0';
@@ -429,6 +369,7 @@ pack_removals(const MpPair *pairs, size_t count)
 
 	for (i = 0; i < count && failed == 0; i++)
 	{
+		assert(i == 0 || pairs[i].project >= pairs[i - 1].project);
 		if (i == 0 || pairs[i].project != pairs[i - 1].project)
 		{
 			accounts = json_array();

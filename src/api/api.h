@@ -110,29 +110,82 @@ typedef struct MpPair
  * memory.  The caller frees it.  settings need not outlive the function.
  * `wanted` is the set of MP_FIELD_BITs that records must carry.
  */
-extern MpCall *mp_api_list_accounts(MpHttp *http, const MpSettings *settings,
-									uint32_t wanted);
-extern MpCall *mp_api_get_account(MpHttp *http, const MpSettings *settings,
-								  int64_t account, uint32_t wanted);
-extern MpCall *mp_api_account_projects(MpHttp *http,
-									   const MpSettings *settings,
-									   int64_t account, uint32_t wanted);
-extern MpCall *mp_api_project_accounts(MpHttp *http,
-									   const MpSettings *settings,
-									   int64_t project, uint32_t wanted);
+
+/* One that has no body; of `ids`, what its path does not name is 0. */
+extern MpCall *mp_api_start(MpHttp *http, const MpSettings *settings,
+							MpCallKind kind, const MpPair *ids,
+							uint32_t wanted);
+
+static inline MpCall *
+mp_api_list_accounts(MpHttp *http, const MpSettings *settings,
+					 uint32_t wanted)
+{
+	const MpPair ids = {0, 0};
+
+	return mp_api_start(http, settings, MP_CALL_LIST_ACCOUNTS, &ids, wanted);
+}
+
+static inline MpCall *
+mp_api_get_account(MpHttp *http, const MpSettings *settings,
+				   int64_t account, uint32_t wanted)
+{
+	const MpPair ids = {account, 0};
+
+	return mp_api_start(http, settings, MP_CALL_GET_ACCOUNT, &ids, wanted);
+}
+
+static inline MpCall *
+mp_api_account_projects(MpHttp *http, const MpSettings *settings,
+						int64_t account, uint32_t wanted)
+{
+	const MpPair ids = {account, 0};
+
+	return mp_api_start(http, settings, MP_CALL_ACCOUNT_PROJECTS, &ids,
+						wanted);
+}
+
+static inline MpCall *
+mp_api_project_accounts(MpHttp *http, const MpSettings *settings,
+						int64_t project, uint32_t wanted)
+{
+	const MpPair ids = {0, project};
+
+	return mp_api_start(http, settings, MP_CALL_PROJECT_ACCOUNTS, &ids,
+						wanted);
+}
 
 /* Records carry project_id, project_name and, where known, organization_id. */
-extern MpCall *mp_api_me(MpHttp *http, const MpSettings *settings);
+static inline MpCall *
+mp_api_me(MpHttp *http, const MpSettings *settings)
+{
+	const MpPair ids = {0, 0};
+
+	return mp_api_start(http, settings, MP_CALL_ME, &ids, 0);
+}
+
+/* The next two give no record. */
+static inline MpCall *
+mp_api_delete_account(MpHttp *http, const MpSettings *settings,
+					  int64_t account)
+{
+	const MpPair ids = {account, 0};
+
+	return mp_api_start(http, settings, MP_CALL_DELETE_ACCOUNT, &ids, 0);
+}
+
+static inline MpCall *
+mp_api_remove_membership(MpHttp *http, const MpSettings *settings,
+						 const MpPair *pair)
+{
+	return mp_api_start(http, settings, MP_CALL_REMOVE_MEMBERSHIP, pair, 0);
+}
 
 /* Gives one record; its secret is wiped with the call. */
 extern MpCall *mp_api_create_account(MpHttp *http, const MpSettings *settings,
 									 const MpNewAccount *account);
 
-/* The calls below give no record. */
-extern MpCall *mp_api_delete_account(MpHttp *http, const MpSettings *settings,
-									 int64_t account);
-
-/* Every account of the block gets every grant of it. */
+/* The calls below give no record.  Every account of the block gets every grant
+ * of it. */
 extern MpCall *mp_api_add_memberships(MpHttp *http, const MpSettings *settings,
 									  const MpBlock *block);
 extern MpCall *mp_api_add_membership(MpHttp *http, const MpSettings *settings,
@@ -142,9 +195,6 @@ extern MpCall *mp_api_add_membership(MpHttp *http, const MpSettings *settings,
 extern MpCall *mp_api_remove_memberships(MpHttp *http,
 										 const MpSettings *settings,
 										 const MpPair *pairs, size_t count);
-extern MpCall *mp_api_remove_membership(MpHttp *http,
-										const MpSettings *settings,
-										const MpPair *pair);
 
 /*
  * Read on.  RECORD: *record is filled (its texts live until the next call or

@@ -8,6 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,7 @@ mp_call_free(MpCall *call)
 MpCallState
 mp_call_next(MpCall *call, MpRecord *record)
 {
+	assert(!(call->failed && call->done));
 	if (call->failed)
 		return MP_CALL_FAILED;
 	if (call->done)
@@ -337,6 +339,7 @@ take_element(MpCall *call, const MpText *element, MpRecord *record,
 		*again = true;
 		return MP_CALL_WAIT;
 	}
+	assert(number == call->count + 1);
 	call->count = number;
 	return MP_CALL_RECORD;
 }
@@ -566,7 +569,10 @@ fail(MpCall *call, MpProblemKind kind, const char *reason)
 {
 	const MpAnswer *answer = mp_http_answer(call->request);
 
+	/* The first failure is the one that is told. */
+	assert(!call->failed);
 	call->failed = true;
+	call->done = false;
 	call->problem.kind = kind;
 	call->problem.call = call->kind;
 	call->problem.answer = answer;

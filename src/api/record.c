@@ -17,6 +17,7 @@
 
 #include "json/cursor.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -472,6 +473,8 @@ convert_text(MpRecord *record, const MpJsonValue *value, MpText *text)
 	text->length = mp_json_string_unescape(&value->text,
 										   buffer->data + buffer->length);
 	buffer->length += text->length;
+	/* Had the buffer moved, the texts before would point to freed memory. */
+	assert(buffer->length <= record->raw.length);
 	return NULL;
 }
 

@@ -9,6 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,7 @@ cut(MpCell *cells, int count, bool by_account)
 
 		if (i > 0 && compare_runs(&runs[i - 1], &runs[i]) != 0)
 			rectangles++;
+		assert(first >= cells && first + runs[i].count <= cells + count);
 		for (int j = 0; j < runs[i].count; j++)
 			first[j].rectangle = rectangles;
 	}
@@ -99,6 +101,7 @@ collect_runs(const MpCell *cells, int count, bool by_account, Run *runs)
 			used++;
 		}
 	}
+	assert(used <= count);
 	return used;
 }
 

@@ -14,6 +14,7 @@
  */
 #include "json/cursor.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,6 +173,7 @@ mp_json_cursor_position(const MpJsonCursor *cursor)
 static bool
 fail(MpJsonCursor *cursor, const char *at, const char *error)
 {
+	assert(at >= cursor->start && at <= cursor->end);
 	cursor->at = at;
 	cursor->error = at < cursor->end ? error : "an early end";
 	return false;
@@ -234,6 +236,10 @@ note_member(MpJsonCursor *cursor, const MpJsonString *name)
 	size_t		base = cursor->bases[cursor->depth - 1];
 	MpJsonMember *member = &cursor->members[cursor->member_count];
 
+	assert(cursor->depth > 0 && base <= cursor->member_count);
+	/* There is room for as many names as the text can have. */
+	assert(cursor->member_count <
+		   MP_JSON_MEMBERS((size_t) (cursor->end - cursor->start)));
 	member->data = name->data;
 	member->length = (uint32_t) name->length;
 	member->sketch = sketch_name(name);
@@ -265,6 +271,7 @@ check_members(MpJsonCursor *cursor, size_t base)
 	MpJsonMember *names = &cursor->members[base];
 	size_t		count = cursor->member_count - base;
 
+	assert(base <= cursor->member_count);
 	cursor->member_count = base;
 	if (count <= COMPARED_MEMBERS)
 		return true;

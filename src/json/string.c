@@ -9,6 +9,7 @@
  */
 #include "json/string.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define ONES				(UINT64_MAX / 255)	/* 1 in each byte */
@@ -112,6 +113,8 @@ mp_json_string_unescape(const MpJsonString *string, char *buffer)
 		if (backslash != NULL)
 			to += put_code((uint32_t) next_code(&at, end, true), to);
 	}
+	/* Unescaped text is never longer: the buffer was made for the escaped. */
+	assert((size_t) (to - buffer) <= string->length);
 	return (size_t) (to - buffer);
 }
 
