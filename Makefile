@@ -73,6 +73,7 @@ OBJS = \
 	src/remote/fetch.o \
 	src/remote/fetch_route.o \
 	src/remote/fetch_state.o \
+	src/remote/project.o \
 	src/remote/session.o \
 	src/transaction/callback.o \
 	src/transaction/changeset.o \

@@ -22,6 +22,7 @@
 #include "catalog/option.h"
 #include "remote/error.h"
 #include "remote/fetch_route.h"
+#include "remote/project.h"
 
 /*
  * Ids read ahead of the calls for them.  A list that waits to be read on keeps
@@ -38,13 +39,18 @@ static void free_calls(void *arg);
 static void begin_way(MpFetch *fetch);
 static void begin_parents(MpFetch *fetch);
 static bool needs_names(MpWay way, const MpLookup *lookup);
+static bool needs_owners(const MpFetch *fetch);
 static void read_parents(MpFetch *fetch);
+static void take_listed(MpFetch *fetch);
+static MpProjectOwner listed_owner(const MpFetch *fetch);
 static bool start_calls(MpFetch *fetch);
 static MpCall *start_child(MpFetch *fetch, const MpParent *parent);
 static MpFetchState read_slots(MpFetch *fetch, bool *progress);
 static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState read_judge(MpFetch *fetch, bool *progress);
 static void complete_record(MpFetch *fetch, const MpParent *parent);
+static bool is_known_ours(MpFetch *fetch, const MpParent *parent);
+static bool is_in_scope(const MpFetch *fetch);
 static bool all_read(const MpFetch *fetch);
 static MpFetchState next_trusted(MpFetch *fetch);
 static void report_progress(MpFetch *fetch);
@@ -311,8 +317,9 @@ begin_way(MpFetch *fetch)
 }
 
 /*
- * Ids that are known now; else, or where a condition looks at what only a
- * list tells of them (an account's username, a project's name), that list.
+ * Ids that are known now; else, or where only a list tells something of them
+ * (a condition looks at an account's username or a project's name; it is not
+ * known whose a project is), that list.
  */
 static void
 begin_parents(MpFetch *fetch)
@@ -321,7 +328,9 @@ begin_parents(MpFetch *fetch)
 	bool		named = needs_names(fetch->way, &fetch->lookup);
 
 	mp_fetch_set_fixed(fetch, fetch->way == MP_WAY_BY_PROJECT);
-	fetch->parents_done = fetch->fixed.pinned && !named;
+	fetch->owners_only = !named && needs_owners(fetch);
+	fetch->parents_done = fetch->fixed.pinned && !named &&
+		!fetch->owners_only;
 	if (fetch->parents_done)
 	{
 		for (int i = 0; i < fetch->fixed.count; i++)
@@ -350,19 +359,29 @@ needs_names(MpWay way, const MpLookup *lookup)
 		(lookup->filtered & MP_FIELD_BIT(name)) != 0;
 }
 
+/*
+ * Is there one among the fixed projects of which it was not asked whose it is?
+ * A key chooses requests, but it does not widen the relation: of a project
+ * that is another organization's there is no row.
+ */
+static bool
+needs_owners(const MpFetch *fetch)
+{
+	if (fetch->way != MP_WAY_BY_PROJECT || !fetch->fixed.pinned)
+		return false;
+	for (int i = 0; i < fetch->fixed.count; i++)
+		if (mp_project_owner(fetch->settings, fetch->fixed.ids[i]) ==
+			MP_PROJECT_NOT_ASKED)
+			return true;
+	return false;
+}
+
 static void
 read_parents(MpFetch *fetch)
 {
-	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
-	MpField		key = by_project ? MP_FIELD_PROJECT_ID : MP_FIELD_ID;
-	MpField		label = by_project ? MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
-
 	while (!fetch->parents_done && mp_fetch_queued(fetch) < PARENT_BACKLOG)
 	{
-		MpRecord   *record = &fetch->parent_record;
-		const MpValue *values = record->values;
-
-		switch (mp_call_next(fetch->parents, record))
+		switch (mp_call_next(fetch->parents, &fetch->parent_record))
 		{
 			case MP_CALL_WAIT:
 				return;
@@ -375,17 +394,43 @@ read_parents(MpFetch *fetch)
 				mp_fetch_parents_done(fetch);
 				return;
 			case MP_CALL_RECORD:
-				/* /me may show projects of other organizations */
-				if (by_project && values[MP_FIELD_ORGANIZATION_ID].present &&
-					values[MP_FIELD_ORGANIZATION_ID].as.integer !=
-					fetch->settings->organization_id)
-					break;
-				if (mp_fetch_is_to_visit(fetch, values[key].as.integer))
-					mp_fetch_push_parent(fetch, values[key].as.integer,
-										 &values[label]);
+				take_listed(fetch);
 				break;
 		}
 	}
+}
+
+/* Queue what the list has named, if it is to be visited. */
+static void
+take_listed(MpFetch *fetch)
+{
+	const MpValue *values = fetch->parent_record.values;
+	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
+	int64		id = values[by_project ? MP_FIELD_PROJECT_ID :
+							MP_FIELD_ID].as.integer;
+	MpProjectOwner owner = by_project ? listed_owner(fetch) : MP_PROJECT_OURS;
+
+	if (!mp_fetch_is_to_visit(fetch, id))
+		return;
+	if (by_project)
+		mp_project_note(fetch->settings, id, owner);
+	if (owner != MP_PROJECT_OTHERS)
+		mp_fetch_push_parent(fetch, id,
+							 &values[by_project ? MP_FIELD_PROJECT_NAME :
+									 MP_FIELD_USERNAME]);
+}
+
+/* /me may show projects of other organizations. */
+static MpProjectOwner
+listed_owner(const MpFetch *fetch)
+{
+	const MpValue *value =
+		&fetch->parent_record.values[MP_FIELD_ORGANIZATION_ID];
+
+	if (!value->present)
+		return MP_PROJECT_NOT_TOLD;
+	return value->as.integer == fetch->settings->organization_id ?
+		MP_PROJECT_OURS : MP_PROJECT_OTHERS;
 }
 
 /* True if a call was started. */
@@ -471,7 +516,7 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 	else if (state == MP_CALL_RECORD)
 	{
 		complete_record(fetch, &slot->parent);
-		return MP_FETCH_ROW;
+		return is_in_scope(fetch) ? MP_FETCH_ROW : MP_FETCH_WAIT;
 	}
 	else
 		mp_fetch_child_done(fetch, slot);
@@ -514,9 +559,40 @@ complete_record(MpFetch *fetch, const MpParent *parent)
 		mp_record_set_text(record, label, parent->label,
 						   parent->label_length);
 	}
-	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)
+	if (!record->values[MP_FIELD_ORGANIZATION_ID].present &&
+		is_known_ours(fetch, parent))
 		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
 							  fetch->settings->organization_id);
+}
+
+/*
+ * Is it known that the record is the organization's?  Every path but a
+ * project's names the organization.  A project that an account of ours is in
+ * is ours, which later reads need not ask.
+ */
+static bool
+is_known_ours(MpFetch *fetch, const MpParent *parent)
+{
+	const MpValue *project = &fetch->record.values[MP_FIELD_PROJECT_ID];
+
+	if (fetch->way == MP_WAY_BY_PROJECT)
+		return mp_project_owner(fetch->settings, parent->id) ==
+			MP_PROJECT_OURS;
+	if (fetch->way == MP_WAY_BY_ACCOUNT && project->present)
+		mp_project_note(fetch->settings, project->as.integer,
+						MP_PROJECT_OURS);
+	return true;
+}
+
+/* A membership that says that it is another organization's is no row. */
+static bool
+is_in_scope(const MpFetch *fetch)
+{
+	const MpValue *value = &fetch->record.values[MP_FIELD_ORGANIZATION_ID];
+
+	return fetch->lookup.relation != MP_RELATION_MEMBERSHIPS ||
+		!value->present ||
+		value->as.integer == fetch->settings->organization_id;
 }
 
 static bool

@@ -27,6 +27,7 @@
 
 static bool is_route_missing(MpWay way, const MpSettings *settings);
 static bool means_missing(int status);
+static bool is_refusal(int status);
 static bool is_gone(const MpCall *call);
 static void note_answer(MpFetch *fetch);
 static void doubt_account(MpFetch *fetch, const MpSlot *slot);
@@ -117,8 +118,11 @@ mp_fetch_parents_done(MpFetch *fetch)
 MpVerdict
 mp_fetch_parents_failed(MpFetch *fetch)
 {
-	if (fetch->way != MP_WAY_BY_PROJECT ||
-		!means_missing(mp_error_status(fetch->parents)))
+	int			status = mp_error_status(fetch->parents);
+	bool		missing = means_missing(status) ||
+		(fetch->owners_only && is_refusal(status));
+
+	if (fetch->way != MP_WAY_BY_PROJECT || !missing)
 		mp_error_raise(fetch->parents, fetch->settings);
 	/* without /me there is no telling which projects to visit */
 	if (!fetch->fixed.pinned)
@@ -211,6 +215,14 @@ static bool
 means_missing(int status)
 {
 	return status == 404 || status == 405;
+}
+
+/* An answer that is not going to change, to credentials that may be good for
+ * other calls. */
+static bool
+is_refusal(int status)
+{
+	return status == 400 || status == 403 || status == 410;
 }
 
 /* 410 says so by itself, if it is the API that says it. */

@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "catalog/array.h"
 #include "remote/fetch_state.h"
+#include "remote/project.h"
 
 static const char *slot_state_name(MpSlotState state);
 static bool is_step(MpSlotState from, MpSlotState to) pg_attribute_unused();
@@ -61,8 +62,14 @@ void
 mp_fetch_push_rest(MpFetch *fetch)
 {
 	for (int i = 0; fetch->listed != NULL && i < fetch->fixed.count; i++)
-		if (!fetch->listed[i])
-			mp_fetch_push_parent(fetch, fetch->fixed.ids[i], NULL);
+	{
+		if (fetch->listed[i])
+			continue;
+		if (fetch->way == MP_WAY_BY_PROJECT)
+			mp_project_note(fetch->settings, fetch->fixed.ids[i],
+							MP_PROJECT_NOT_TOLD);
+		mp_fetch_push_parent(fetch, fetch->fixed.ids[i], NULL);
+	}
 }
 
 /* What was read is dropped once it is half of the queue. */

@@ -77,6 +77,8 @@ struct MpFetch
 	MpCall	   *parents;		/* the list of parents while it arrives;
 								 * fetch_route.c ends it */
 	bool		parents_done;
+	bool		owners_only;	/* the list of parents is read only to learn
+								 * whose the fixed ones are */
 	int			current_slot;
 	MpRecord	record;			/* handed out */
 	MpRecord	parent_record;
@@ -88,7 +90,7 @@ struct MpFetch
 	MpIds		fixed;			/* BY_ACCOUNT, BY_PROJECT: the only parents to
 								 * visit, where they are known */
 	bool	   *listed;			/* of those, which the list has named; NULL:
-								 * no list was asked for their names */
+								 * no list was asked for them */
 	MpParent   *queue;			/* parents without a call yet */
 	int			queue_size;
 	int			queue_used;
@@ -114,7 +116,7 @@ struct MpFetch
  * option project_ids says. */
 extern void mp_fetch_set_fixed(MpFetch *fetch, bool by_project);
 
-/* A list will name the fixed parents. */
+/* A list will tell of the fixed parents what is not known of them. */
 extern void mp_fetch_expect_names(MpFetch *fetch);
 
 /* Is a parent that a list has named to be visited?  Notes that it was. */
@@ -125,7 +127,7 @@ extern void mp_fetch_push_parent(MpFetch *fetch, int64 id,
 								 const MpValue *label);
 
 /* Queue the fixed parents that the list did not name: it may not show all
- * that there are. */
+ * that there are.  Whose such a project is was not told. */
 extern void mp_fetch_push_rest(MpFetch *fetch);
 
 /* How many are queued. */

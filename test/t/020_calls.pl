@@ -130,9 +130,13 @@ my @scenarios = (
 		  . 'FROM mp.project_memberships WHERE project_id = 1003 ORDER BY 1',
 		rows => "2|1003|consumer|bot-2|individual|f|123\n"
 		  . '3|1003|consumer|bot-3|individual|t|123',
-		calls => ['GET /projects/1003/service-accounts -> 200'],
+		calls => [
+			"GET $me -> 200",
+			'GET /projects/1003/service-accounts -> 200',
+		],
 		nested => {
 			calls => [
+				"GET $me -> 404",
 				"GET $me -> 404",
 				'GET /projects/1003/service-accounts -> 404',
 				'GET {o} -> 200',
@@ -267,6 +271,7 @@ my @scenarios = (
 		bulk => {
 			loose => 1,
 			calls => [
+				"GET $me -> 200",
 				'GET /projects/{project}/service-accounts -> 200',
 				'GET {o}/{id} -> 200',
 				'GET {o}/{id}/projects -> 404',
@@ -310,6 +315,7 @@ my @scenarios = (
 		},
 		bulk => {
 			calls => [
+				"GET $me -> 200",
 				'GET /projects/1002/service-accounts -> 200',
 				'GET {o}/2 -> 200',
 				'GET {o}/2/projects -> 404',
@@ -319,6 +325,7 @@ my @scenarios = (
 		},
 		docs => {
 			calls => [
+				"GET $me -> 404",
 				"GET $me -> 404",
 				'GET /projects/1002/service-accounts -> 404',
 				'GET {o}/2 -> 200',
@@ -350,6 +357,7 @@ my @scenarios = (
 		},
 		bulk => {
 			calls => [
+				"GET $me -> 200",
 				'GET /projects/1003/service-accounts -> 200',
 				'GET {o}/3 -> 200',
 				'GET {o}/3/projects -> 404',
@@ -360,6 +368,7 @@ my @scenarios = (
 		},
 		docs => {
 			calls => [
+				"GET $me -> 404",
 				"GET $me -> 404",
 				'GET /projects/1003/service-accounts -> 404',
 				'GET {o}/3 -> 200',

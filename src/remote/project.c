@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/project.c
+ *		Whose a project is, as far as this session has been told.
+ *
+ * Owns what was told; asks nothing by itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+
+#include "remote/project.h"
+#include "remote/session.h"
+
+/* A place (MpRoutes have one address for each, as long as the backend lives)
+ * and a project that it can be asked for. */
+typedef struct Key
+{
+	const MpRoutes *place;
+	int64		project;
+} Key;
+
+typedef struct Entry
+{
+	Key			key;
+	MpProjectOwner owner;		/* OURS or NOT_TOLD */
+} Entry;
+
+static HTAB *entries = NULL;
+
+MpProjectOwner
+mp_project_owner(const MpSettings *settings, int64 project)
+{
+	Key			key = {mp_session_routes(settings), project};
+	const Entry *entry = NULL;
+
+	if (entries != NULL)
+		entry = hash_search(entries, &key, HASH_FIND, NULL);
+	return entry == NULL ? MP_PROJECT_NOT_ASKED : entry->owner;
+}
+
+void
+mp_project_note(const MpSettings *settings, int64 project,
+				MpProjectOwner owner)
+{
+	Key			key = {mp_session_routes(settings), project};
+	Entry	   *entry;
+	bool		found;
+
+	if (entries == NULL)
+	{
+		HASHCTL		control = {
+			.keysize = sizeof(Key),
+			.entrysize = sizeof(Entry),
+		};
+
+		entries = hash_create("mixpanel_sa_fdw projects", 64, &control,
+							  HASH_ELEM | HASH_BLOBS);
+	}
+	if (owner == MP_PROJECT_OTHERS)
+	{
+		hash_search(entries, &key, HASH_REMOVE, NULL);
+		elog(DEBUG1, "project " INT64_FORMAT " is another organization's",
+			 project);
+		return;
+	}
+	Assert(owner == MP_PROJECT_OURS || owner == MP_PROJECT_NOT_TOLD);
+	entry = hash_search(entries, &key, HASH_ENTER, &found);
+	/* that something else does not tell takes nothing away */
+	if (!found || owner == MP_PROJECT_OURS)
+		entry->owner = owner;
+}

@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/project.h
+ *		Whose a project is, as far as this session has been told.
+ *
+ * A project's path does not name an organization, and its list of members does
+ * not either: credentials that can read projects of several organizations get
+ * members of each of them.  What tells is GET /me, and the memberships of an
+ * account, whose path names the organization.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_REMOTE_PROJECT_H
+#define MP_REMOTE_PROJECT_H
+
+#include "postgres.h"
+
+#include "base/settings.h"
+
+typedef enum MpProjectOwner
+{
+	MP_PROJECT_NOT_ASKED,		/* nothing was asked that could tell */
+	MP_PROJECT_OURS,			/* it is the organization's of the settings */
+	MP_PROJECT_NOT_TOLD,		/* what was asked does not tell */
+	MP_PROJECT_OTHERS,			/* it is another organization's */
+} MpProjectOwner;
+
+/*
+ * What is known of a project.  OTHERS is never remembered: a project may come
+ * to the organization, and is asked for again.
+ */
+extern MpProjectOwner mp_project_owner(const MpSettings *settings,
+									   int64 project);
+
+/* Note what an answer tells. */
+extern void mp_project_note(const MpSettings *settings, int64 project,
+							MpProjectOwner owner);
+
+#endif							/* MP_REMOTE_PROJECT_H */
