@@ -113,7 +113,8 @@ subtest 'memberships by key' => sub {
 	check_query("$select service_account_id = 2 ORDER BY 2",
 		[ '2|1002', '2|1003' ], ["GET $org/2/projects"], 'account');
 	check_query("$select project_id = 1004 ORDER BY 1",
-		[ '3|1004', '4|1004' ], ['GET /projects/1004/service-accounts'],
+		[ '3|1004', '4|1004' ],
+		[ "GET $me", 'GET /projects/1004/service-accounts' ],
 		'project');
 	check_query("$select service_account_id = 2 AND project_id = 1003",
 		['2|1003'], ["GET $org/2/projects"], 'both');
@@ -125,12 +126,69 @@ subtest 'memberships by key' => sub {
 		'several accounts');
 	check_query("$select project_id IN (1001, 1004) ORDER BY 2, 1",
 		[ '1|1001', '4|1001', '5|1001', '3|1004', '4|1004' ],
-		[ map { "GET /projects/$_/service-accounts" } 1001, 1004 ],
+		[ "GET $me", map { "GET /projects/$_/service-accounts" } 1001, 1004 ],
 		'several projects');
+	check_query("$select project_id IN (1001, 1004) AND role = 'owner'",
+		[], [ map { "GET /projects/$_/service-accounts" } 1001, 1004 ],
+		'whose they are is known by now');
 	check_query("$select service_account_id = 2 AND service_account_id = 3",
 		[], [], 'a contradiction');
 	check_query("$select project_id = 1001 AND organization_id = 5",
 		[], [], 'another organization');
+};
+
+# The credentials can read projects of two organizations.
+subtest 'a key widens no relation' => sub {
+	my $members = 'FROM mp.project_memberships';
+	my $label = "SELECT DISTINCT organization_id $members WHERE";
+	my %joins = (
+		join => "SELECT count(*) FROM local JOIN mp.project_memberships m "
+		  . 'USING (project_id)',
+		semi => "SELECT count(*) $members WHERE project_id IN "
+		  . '(SELECT project_id FROM local)',
+		anti => 'SELECT count(*) FROM local WHERE NOT EXISTS '
+		  . "(SELECT $members m WHERE m.project_id = local.project_id)",
+	);
+
+	$test->start_over(accounts => 6, projects => 4, organizations => 2);
+	check_query("SELECT count(*) $members WHERE project_id = 1005",
+		[0], ["GET $me"], 'a project of another organization');
+	is($test->rows("SELECT count(*) $members WHERE project_id + 0 = 1005"),
+		0, 'by any way');
+	is($test->rows("$label project_id IN (1004, 1005)"),
+		123, 'beside one of ours');
+	is( $test->rows(
+			"SELECT count(*) $members WHERE username LIKE 'bot%' "
+			  . 'AND project_id = 1005'),
+		0, 'where names are looked up');
+	$test->rows('CREATE TABLE local AS '
+		  . 'SELECT project_id FROM generate_series(1003, 1006) project_id; '
+		  . 'ANALYZE local');
+	my %rows = (join => 5, semi => 5, anti => 2);
+	foreach my $off ('', 'hashjoin', 'mergejoin', 'nestloop')
+	{
+		$test->rows("SET enable_$off = off") if $off;
+		is($test->rows($joins{$_}), $rows{$_}, "$_, without $off")
+		  foreach sort keys %joins;
+	}
+	$test->options(membership_read => 'project', project_ids => '1004,1005');
+	is($test->rows("SELECT DISTINCT project_id $members"),
+		1004, 'named by an option');
+
+	# What is not known is not labelled.
+	$test->start_over(accounts => 6, projects => 4, organizations => 2);
+	$simulator->fault(status => 403, path => '^/me', count => 0);
+	is($test->rows("$label project_id = 1004"), '', 'a label that is not known');
+	is($test->rows("$label service_account_id = 4 AND project_id = 1004"),
+		123, 'an account of ours');
+	is($test->rows("$label project_id = 1004"), 123, 'is in a project of ours');
+	$test->start_over(accounts => 6, projects => 4);
+	$simulator->fault(status => 500, path => '^/me', count => 0);
+	$test->options(max_retries => 0);
+	MixpanelTest::error_is($test->run("$label project_id = 1004"),
+		'HV00M', 'a question without an answer', message => qr!/me!);
+	$test->start_over(accounts => 6, projects => 4,
+		epoch => '2024-01-15T10:30:00Z');
 };
 
 subtest 'membership_read' => sub {
