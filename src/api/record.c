@@ -222,6 +222,17 @@ mp_record_key(MpRecordKind kind, const MpRecord *record)
 }
 
 bool
+mp_record_is_individual(const MpRecord *record)
+{
+	static const char individual[] = "individual";
+	const MpValue *type = &record->values[MP_FIELD_GRANT_TYPE];
+
+	return !type->present ||
+		(type->as.text.length == sizeof(individual) - 1 &&
+		 memcmp(type->as.text.data, individual, sizeof(individual) - 1) == 0);
+}
+
+bool
 mp_record_parse_time(const char *text, size_t length, int64_t *time)
 {
 	return mp_rfc3339_parse(text, length, time);
@@ -240,6 +251,7 @@ prepare(Reading *reading, const char *element, size_t length)
 
 	memset(record->values, 0, sizeof(record->values));
 	memset(record->secrets, 0, sizeof(record->secrets));
+	record->nulls = 0;
 	record->raw.data = element;
 	record->raw.length = length;
 	mp_buffer_wipe(&record->buffer);
@@ -287,8 +299,11 @@ read_members(Reading *reading)
 			return fail_json(reading, &name);
 		if (spelling != NULL && value.kind != MP_JSON_NULL)
 			consider(reading, spelling, &value);
+		else if (spelling != NULL)
+			reading->record->nulls |= MP_FIELD_BIT(spelling->field);
 		name.length = 0;
 	}
+	reading->record->nulls &= ~reading->seen;
 	return mp_json_cursor_finish(cursor) || fail_json(reading, &name);
 }
 

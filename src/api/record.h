@@ -93,6 +93,8 @@ typedef struct MpValue
 typedef struct MpRecord
 {
 	MpValue		values[MP_FIELD_COUNT];
+	uint32_t	nulls;			/* set of MP_FIELD_BIT: fields that the
+								 * element has as null and in no other way */
 	MpText		raw;			/* the element as it came; may hold a secret */
 	MpText		secrets[MP_RECORD_SECRETS]; /* what lies in raw between the
 											 * quotes of a secret; length 0:
@@ -159,6 +161,12 @@ extern bool mp_record_decode(MpRecordKind kind, uint32_t wanted,
  * decode, whatever was wanted.
  */
 extern int64_t mp_record_key(MpRecordKind kind, const MpRecord *record);
+
+/*
+ * Is a membership a grant to the account itself?  One that comes from a team
+ * or the whole organization says so; of what says nothing it is assumed.
+ */
+extern bool mp_record_is_individual(const MpRecord *record);
 
 /* As in rfc3339.h, for those who have records only. */
 #define MP_TIME_TEXT	MP_RFC3339_TEXT

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "catalog/relation.h"
@@ -32,6 +33,8 @@ typedef struct Place
 static void tell_place(void *arg);
 static Datum read_value(MpAttribute *attribute, const MpRecord *record);
 static Datum read_text(MpAttribute *attribute, const MpValue *value);
+static bool is_local_time(Oid type);
+static Datum read_local_time(MpAttribute *attribute, TimestampTz time);
 static Datum read_secret(MpAttribute *attribute, const MpText *text);
 static Datum read_attrs(MpAttribute *attribute, const MpRecord *record);
 static Datum read_form(MpAttribute *attribute, char *text);
@@ -107,6 +110,8 @@ read_value(MpAttribute *attribute, const MpRecord *record)
 		case MP_VALUE_TIME:
 			if (attribute->direct)
 				return TimestampTzGetDatum(value->as.time);
+			if (is_local_time(attribute->type))
+				return read_local_time(attribute, value->as.time);
 			mp_record_format_time(value->as.time, text);
 			break;
 		case MP_VALUE_BOOLEAN:
@@ -133,6 +138,32 @@ read_text(MpAttribute *attribute, const MpValue *value)
 	if (attribute->column->field == MP_FIELD_SECRET)
 		return read_secret(attribute, text);
 	return read_form(attribute, to_server(text));
+}
+
+/* Does a type, or what it is a domain over, tell no zone? */
+static bool
+is_local_time(Oid type)
+{
+	Oid			base = getBaseType(type);
+
+	return base == DATEOID || base == TIMESTAMPOID || base == TIMEOID ||
+		base == TIMETZOID;
+}
+
+/*
+ * The day and hour that it is in the session's time zone, as a cast would
+ * have it: the type's own input function does not look at a zone.  A value
+ * that is written takes the same way back.
+ */
+static Datum
+read_local_time(MpAttribute *attribute, TimestampTz time)
+{
+	Datum		local = DirectFunctionCall1(timestamptz_timestamp,
+											TimestampTzGetDatum(time));
+
+	return read_form(attribute,
+					 DatumGetCString(DirectFunctionCall1(timestamp_out,
+														 local)));
 }
 
 /* A type that does not take it would quote it in its error. */

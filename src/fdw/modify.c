@@ -49,6 +49,9 @@ static void check_view_options(ResultRelInfo *rinfo, TupleTableSlot *slot,
 							   EState *estate);
 static int64 junk_id(const MpModify *modify, TupleTableSlot *planSlot,
 					 AttrNumber junk, MpField field);
+static void check_grant(const MpModify *modify, TupleTableSlot *planSlot,
+						const MpChange *change);
+static bool is_individual(const MpModify *modify, TupleTableSlot *planSlot);
 static void check_own_account(const MpModify *modify, int64 account);
 static void check_keys(const MpModify *modify, TupleTableSlot *slot,
 					   const MpChange *change);
@@ -82,9 +85,14 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 											   rinfo->ri_RelationDesc,
 											   MP_FIELD_ID);
 		if (modify->table->relation->kind == MP_RELATION_MEMBERSHIPS)
+		{
+			modify->grant_junk = mp_modify_key_target(tlist, modify->table,
+													  rinfo->ri_RelationDesc,
+													  MP_FIELD_GRANT_TYPE);
 			modify->project_junk = mp_modify_key_target(tlist, modify->table,
 														rinfo->ri_RelationDesc,
 														MP_FIELD_PROJECT_ID);
+		}
 		modify->row_junk =
 			ExecFindJunkAttributeInTlist(tlist, MP_MODIFY_ROW_JUNK);
 		modify->returning =
@@ -158,6 +166,7 @@ mixpanelExecForeignUpdate(EState *estate pg_attribute_unused(),
 	change.account = junk_id(modify, planSlot, modify->id_junk, MP_FIELD_ID);
 	change.project = junk_id(modify, planSlot, modify->project_junk,
 							 MP_FIELD_PROJECT_ID);
+	check_grant(modify, planSlot, &change);
 	check_keys(modify, slot, &change);
 	change.role = mp_modify_role(modify, slot);
 	if (rinfo->ri_oldTupleSlot != NULL && !TTS_EMPTY(rinfo->ri_oldTupleSlot))
@@ -194,6 +203,7 @@ mixpanelExecForeignDelete(EState *estate pg_attribute_unused(),
 		change.kind = MP_CHANGE_REMOVE;
 		change.project = junk_id(modify, planSlot, modify->project_junk,
 								 MP_FIELD_PROJECT_ID);
+		check_grant(modify, planSlot, &change);
 	}
 	else
 		check_own_account(modify, change.account);
@@ -386,6 +396,54 @@ junk_id(const MpModify *modify, TupleTableSlot *planSlot, AttrNumber junk,
 			 modify->table->name);
 	return mp_relation_integer(modify->table,
 							   mp_relation_key(modify->table, field), datum);
+}
+
+/*
+ * A row that a team or the organization gives cannot be changed by a call that
+ * names the account and the project: that would change another row, the
+ * account's own.  Where a pair has such a row, the column tells which is
+ * meant; without the column, nothing does.
+ */
+static void
+check_grant(const MpModify *modify, TupleTableSlot *planSlot,
+			const MpChange *change)
+{
+	const MpTable *table = modify->table;
+	bool		has_column = modify->grant_junk != InvalidAttrNumber;
+
+	if (modify->scan == NULL ||
+		!mp_scan_has_other_grant(modify->scan, change->account,
+								 change->project) ||
+		(has_column && is_individual(modify, planSlot)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot change a membership of service account " INT64_FORMAT " in project " INT64_FORMAT " that is not an individual grant",
+					change->account, change->project),
+			 errdetail("It comes from a team or from the organization."),
+			 has_column ?
+			 errhint("Change the team or the organization in Mixpanel. To leave such rows out, add the condition %s = 'individual'.",
+					 quoted_name(table, MP_FIELD_GRANT_TYPE)) :
+			 errhint("Change the team or the organization in Mixpanel. To leave such rows out, add a column \"grant_type\" to the foreign table and the condition grant_type = 'individual'.")));
+}
+
+/* What the row itself says; NULL is how individual ones are told as well. */
+static bool
+is_individual(const MpModify *modify, TupleTableSlot *planSlot)
+{
+	AttrNumber	attnum = mp_relation_attribute(modify->table,
+											   MP_FIELD_GRANT_TYPE);
+	MpAttribute *attribute = &modify->table->attributes[attnum - 1];
+	bool		isnull;
+	Datum		datum = ExecGetJunkAttribute(planSlot, modify->grant_junk,
+											 &isnull);
+	char	   *type;
+
+	if (isnull)
+		return true;
+	type = OutputFunctionCall(&attribute->output, datum);
+	type[strcspn(type, " ")] = '\0';	/* of char(n) */
+	return strcmp(type, "individual") == 0;
 }
 
 static void

@@ -44,6 +44,7 @@ typedef struct MpModify
 								 * a plan that is known to give none */
 	AttrNumber	id_junk;		/* in the subplan's rows */
 	AttrNumber	project_junk;
+	AttrNumber	grant_junk;		/* where the table has the column */
 	AttrNumber	row_junk;
 	MpTally		tally;			/* of creations; the rest is sent at COMMIT */
 	MemoryContext row_context;	/* the row being written; reset by the next */
@@ -82,7 +83,8 @@ extern void mixpanelExecForeignTruncate(List *rels, DropBehavior behavior,
 /* The name that core gives to a whole row among a subplan's columns. */
 #define MP_MODIFY_ROW_JUNK "wholerow"
 
-/* Where a key (MP_FIELD_ID, MP_FIELD_PROJECT_ID) is in a subplan's rows. */
+/* Where a key (MP_FIELD_ID, MP_FIELD_PROJECT_ID) or MP_FIELD_GRANT_TYPE is in
+ * a subplan's rows; InvalidAttrNumber where it is not. */
 extern AttrNumber mp_modify_key_target(List *tlist, const MpTable *table,
 									   Relation rel, MpField field);
 

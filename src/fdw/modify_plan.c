@@ -25,6 +25,7 @@
 
 #define ID_JUNK "mixpanel_id"
 #define PROJECT_JUNK "mixpanel_project_id"
+#define GRANT_JUNK "mixpanel_grant_type"
 
 /* What reads_attribute() looks for. */
 typedef struct AttributeSearch
@@ -50,9 +51,15 @@ mixpanelAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
 	add_key_target(root, rtindex, target_relation,
 				   mp_relation_key(table, MP_FIELD_ID), ID_JUNK);
 	if (table->relation->kind == MP_RELATION_MEMBERSHIPS)
+	{
+		AttrNumber	grant = mp_relation_attribute(table, MP_FIELD_GRANT_TYPE);
+
 		add_key_target(root, rtindex, target_relation,
 					   mp_relation_key(table, MP_FIELD_PROJECT_ID),
 					   PROJECT_JUNK);
+		if (grant != InvalidAttrNumber)
+			add_key_target(root, rtindex, target_relation, grant, GRANT_JUNK);
+	}
 	/* a row that is not there any more can only be returned from memory */
 	if (root->parse->returningList != NIL)
 		add_row_identity_var(root, makeVar((int) rtindex, InvalidAttrNumber,
@@ -116,12 +123,13 @@ AttrNumber
 mp_modify_key_target(List *tlist, const MpTable *table, Relation rel,
 					 MpField field)
 {
-	const char *name = field == MP_FIELD_ID ? ID_JUNK : PROJECT_JUNK;
+	AttrNumber	attnum = mp_relation_attribute(table, field);
+	const char *name = field == MP_FIELD_ID ? ID_JUNK :
+		field == MP_FIELD_PROJECT_ID ? PROJECT_JUNK : GRANT_JUNK;
 
-	return ExecFindJunkAttributeInTlist(tlist,
-										junk_name(name, rel,
-												  mp_relation_key(table,
-																  field)));
+	if (attnum == InvalidAttrNumber)
+		return InvalidAttrNumber;
+	return ExecFindJunkAttributeInTlist(tlist, junk_name(name, rel, attnum));
 }
 
 bool

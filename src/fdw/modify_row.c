@@ -25,6 +25,8 @@ static void read_account(const MpModify *modify, TupleTableSlot *slot,
 						 MpNewAccount *account);
 static void refuse_empty(const MpTable *table, MpField field,
 						 const char *text);
+static void check_expires(const MpModify *modify, const MpRecord *record,
+						  const char *asked);
 static void keep_given(MpRecord *record, const MpNewAccount *account);
 static void keep_text(MpRecord *record, MpField field, const char *text);
 static void fill_account(const MpModify *modify, const MpRecord *record,
@@ -70,6 +72,7 @@ mp_modify_insert_account(MpModify *modify,
 	record = mp_creation_create((uint16) modify->target, modify->cid,
 								&account, modify->quoted_name);
 	id = record->values[MP_FIELD_ID].as.integer;
+	check_expires(modify, record, account.expires);
 	keep_given(record, &account);
 	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)
 		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
@@ -188,7 +191,45 @@ refuse_empty(const MpTable *table, MpField field, const char *text)
 						mp_relation_attribute_name(table, field))));
 }
 
-/* What was given and the answer does not repeat. */
+/*
+ * An account that lives longer than was asked for is not what was asked for.
+ * An answer that rounds to seconds repeats what it was sent.
+ */
+static void
+check_expires(const MpModify *modify, const MpRecord *record,
+			  const char *asked)
+{
+	const MpValue *expires = &record->values[MP_FIELD_EXPIRES];
+	int64		id = record->values[MP_FIELD_ID].as.integer;
+	char		answered[MP_TIME_TEXT];
+	int64_t		wanted;
+
+	if (asked == NULL)
+		return;
+	if ((record->nulls & MP_FIELD_BIT(MP_FIELD_EXPIRES)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
+				 errmsg("new service account " INT64_FORMAT " would never expire, although \"%s\" was given as %s",
+						id, mp_relation_attribute_name(modify->table,
+													   MP_FIELD_EXPIRES),
+						asked),
+				 errdetail("The answer to the creation has null for it. The service account is deleted again.")));
+	if (!expires->present ||
+		!mp_record_parse_time(asked, strlen(asked), &wanted) ||
+		(expires->as.time > wanted - USECS_PER_SEC &&
+		 expires->as.time < wanted + USECS_PER_SEC))
+		return;
+	mp_record_format_time(expires->as.time, answered);
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("new service account " INT64_FORMAT " expires at %s, although %s was asked for",
+					id, answered, asked)));
+}
+
+/*
+ * What was given and the answer does not mention.  A null is the answer's own
+ * word.
+ */
 static void
 keep_given(MpRecord *record, const MpNewAccount *account)
 {
@@ -206,7 +247,8 @@ keep_given(MpRecord *record, const MpNewAccount *account)
 static void
 keep_text(MpRecord *record, MpField field, const char *text)
 {
-	if (!record->values[field].present && text != NULL)
+	if (!record->values[field].present && text != NULL &&
+		(record->nulls & MP_FIELD_BIT(field)) == 0)
 		mp_record_set_text(record, field, text, strlen(text));
 }
 

@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "executor/executor.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -25,8 +26,8 @@ static MpFetchState next_row(ForeignScanState *node);
 static MpFetchState next_new_row(ForeignScanState *node);
 static MpFetchState next_base_row(ForeignScanState *node);
 static bool fill_row(ForeignScanState *node, const MpRecord *record);
-static bool fill_membership(MpScan *scan, const MpRecord *record,
-							TupleTableSlot *slot);
+static bool fill_membership(ForeignScanState *node, const MpRecord *record);
+static void note_other_grant(ForeignScanState *node, const MpRecord *record);
 static void note_own_account(ForeignScanState *node, const MpRecord *record);
 static bool fill_added(MpScan *scan, TupleTableSlot *slot);
 static bool fill_created(MpScan *scan, TupleTableSlot *slot);
@@ -136,6 +137,16 @@ mp_scan_is_own_account(ForeignScanState *node, int64 account)
 	return false;
 }
 
+bool
+mp_scan_has_other_grant(ForeignScanState *node, int64 account, int64 project)
+{
+	MpScan	   *scan = node->fdw_state;
+	MpPair		pair = {.account = account,.project = project};
+
+	return scan->other_grants != NULL &&
+		hash_search(scan->other_grants, &pair, HASH_FIND, NULL) != NULL;
+}
+
 static void
 read_private(MpScan *scan, ForeignScan *plan)
 {
@@ -184,6 +195,9 @@ begin_lookup(ForeignScanState *node)
 	mp_scan_cache_begin(scan);
 	scan->overlay = mp_overlay_begin(scan->settings,
 									 node->ss.ps.state->es_snapshot->curcid);
+	/* which grant a row is, and so whether changes are of that row */
+	if (scan->target != MP_SCAN_FOR_SELECT || scan->overlay != NULL)
+		decoded |= MP_FIELD_BIT(MP_FIELD_GRANT_TYPE);
 	scan->fetch = mp_fetch_begin(scan->settings, &scan->lookup, decoded);
 	scan->begun = true;
 	MemoryContextSwitchTo(old);
@@ -271,7 +285,7 @@ fill_row(ForeignScanState *node, const MpRecord *record)
 	int64		account = record->values[MP_FIELD_ID].as.integer;
 
 	if (scan->lookup.relation == MP_RELATION_MEMBERSHIPS)
-		return fill_membership(scan, record, slot);
+		return fill_membership(node, record);
 	if (scan->target == MP_SCAN_FOR_DELETE)
 		note_own_account(node, record);
 	if (scan->overlay != NULL &&
@@ -281,16 +295,28 @@ fill_row(ForeignScanState *node, const MpRecord *record)
 	return true;
 }
 
+/*
+ * A pair may have several rows: one for the account itself, which this
+ * transaction may have changed, and others that come from teams or from the
+ * organization, which no call changes.
+ */
 static bool
-fill_membership(MpScan *scan, const MpRecord *record, TupleTableSlot *slot)
+fill_membership(ForeignScanState *node, const MpRecord *record)
 {
+	MpScan	   *scan = node->fdw_state;
+	TupleTableSlot *slot = node->ss.ss_ScanTupleSlot;
+	bool		individual = mp_record_is_individual(record);
 	int64		account = record->values[MP_FIELD_ID].as.integer;
 	int64		project = record->values[MP_FIELD_PROJECT_ID].as.integer;
 	const char *role = NULL;
 	MpSight		sight = MP_SIGHT_AS_IS;
 
-	if (scan->overlay != NULL)
+	if (!individual && scan->target != MP_SCAN_FOR_SELECT)
+		note_other_grant(node, record);
+	if (scan->overlay != NULL && individual)
 		sight = mp_overlay_membership(scan->overlay, account, project, &role);
+	else if (scan->overlay != NULL)
+		sight = mp_overlay_account(scan->overlay, account);
 	if (sight == MP_SIGHT_HIDDEN)
 		return false;
 	if (sight == MP_SIGHT_ROLE)
@@ -304,6 +330,28 @@ fill_membership(MpScan *scan, const MpRecord *record, TupleTableSlot *slot)
 	else
 		mp_relation_fill(scan->table, scan->wanted, record, slot);
 	return true;
+}
+
+/* Note the pair of a row that cannot be changed. */
+static void
+note_other_grant(ForeignScanState *node, const MpRecord *record)
+{
+	MpScan	   *scan = node->fdw_state;
+	MpPair		pair = {
+		.account = record->values[MP_FIELD_ID].as.integer,
+		.project = record->values[MP_FIELD_PROJECT_ID].as.integer,
+	};
+	HASHCTL		control = {
+		.keysize = sizeof(MpPair),
+		.entrysize = sizeof(MpPair),
+		.hcxt = node->ss.ps.state->es_query_cxt,
+	};
+
+	if (scan->other_grants == NULL)
+		scan->other_grants = hash_create("mixpanel_sa_fdw grants", 64,
+										 &control, HASH_ELEM | HASH_BLOBS |
+										 HASH_CONTEXT);
+	hash_search(scan->other_grants, &pair, HASH_ENTER, NULL);
 }
 
 /*

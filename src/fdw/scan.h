@@ -53,6 +53,9 @@ typedef struct MpScan
 	bool		base_done;		/* rows of the API are read, those added by
 								 * this transaction follow */
 	MpTally		tally;			/* of fetches that are over */
+	HTAB	   *other_grants;	/* of a DELETE or UPDATE: the pairs (MpPair)
+								 * read with a grant that is not individual;
+								 * NULL: none yet */
 	List	   *own_accounts;	/* of a DELETE: ids (int64 *) of the rows read
 								 * whose account the requests authenticate
 								 * with */
@@ -98,6 +101,11 @@ extern void mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
  * and the caller's to keep until then.
  */
 extern void mp_scan_gather(ForeignScanState *node, int64 *ids, int count);
+
+/* Of a scan for DELETE or UPDATE: has it read a row of this pair that is no
+ * grant to the account itself? */
+extern bool mp_scan_has_other_grant(ForeignScanState *node, int64 account,
+									int64 project);
 
 /* Of a scan for DELETE: is this a row it has read, of the account that its
  * requests authenticate with? */
