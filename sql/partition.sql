@@ -28,7 +28,7 @@ EXECUTE move (3);
 EXECUTE move (4);
 WITH moved AS (UPDATE members SET role = 'consumer' WHERE service_account_id = 3 RETURNING *) SELECT * FROM moved;
 \echo :SQLSTATE
-SELECT * FROM members WHERE service_account_id = 3 ORDER BY 2;
+SELECT * FROM members WHERE service_account_id = 3 ORDER BY 2, 3;
 -- a row stays where it was read, whatever its new role
 UPDATE members SET role = 'later' WHERE service_account_id = 2 AND role = 'analyst' AND project_id = 1001 RETURNING *, tableoid::regclass;
 BEGIN;
@@ -47,7 +47,7 @@ COPY members FROM STDIN;
 4	1002	admin
 \.
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
-SELECT *, tableoid::regclass FROM members WHERE service_account_id IN (2, 4) ORDER BY 1, 2;
+SELECT *, tableoid::regclass FROM members WHERE service_account_id IN (2, 4) ORDER BY 1, 2, 3;
 DELETE FROM members WHERE role IN ('wanted', 'later');
 -- row triggers of the parent fire for the foreign partition as well
 CREATE FUNCTION raise_role() RETURNS trigger LANGUAGE plpgsql AS $$
