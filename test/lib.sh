@@ -294,7 +294,8 @@ start_simulator()
 stop_simulator()
 {
 	[ -n "$simulator_pid" ] || return 0
-	eval "exec ${SIMULATOR[1]-}>&-"
+	# Bash forgets the descriptor of one that has ended.
+	[ -z "${SIMULATOR[1]-}" ] || eval "exec ${SIMULATOR[1]}>&-"
 	wait "$simulator_pid" 2>/dev/null || :
 	simulator_pid=
 }
