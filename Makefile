@@ -33,6 +33,7 @@ OBJS = \
 	src/catalog/option_value.o \
 	src/catalog/relation.o \
 	src/catalog/relation_value.o \
+	src/catalog/setting.o \
 	src/fdw/analyze.o \
 	src/fdw/check.o \
 	src/fdw/explain.o \

@@ -10,8 +10,6 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
 #include "access/reloptions.h"
 #include "fmgr.h"
 #include "foreign/fdwapi.h"
@@ -20,6 +18,7 @@
 #include "base/version.h"
 #include "catalog/compat.h"
 #include "catalog/option.h"
+#include "catalog/setting.h"
 #include "fdw/analyze.h"
 #include "fdw/explain.h"
 #include "fdw/import.h"
@@ -40,32 +39,74 @@ int			mp_max_deletes = -1;
 bool		mp_allow_unreturned_secret = false;
 int			mp_progress_interval = 0;
 
+/* In the order of SETTING_... */
+static MpSetting settings[] = {
+	{.name = "mixpanel_sa_fdw.max_deletes",.number = &mp_max_deletes,.min = -1},
+	{.name = "mixpanel_sa_fdw.allow_unreturned_secret",
+	.flag = &mp_allow_unreturned_secret},
+	{.name = "mixpanel_sa_fdw.progress_interval",
+	.number = &mp_progress_interval,.unit = GUC_UNIT_MS},
+	{.name = "mixpanel_sa_fdw.log_requests",.flag = &mp_log_requests},
+};
+
+enum
+{
+	SETTING_MAX_DELETES,
+	SETTING_ALLOW_UNRETURNED_SECRET,
+	SETTING_PROGRESS_INTERVAL,
+	SETTING_LOG_REQUESTS,
+};
+
+/* PostgreSQL does not tell a hook which setting it is called for. */
+#define SETTING_HOOKS(name, index) \
+static bool \
+check_##name(char **text, void **extra, GucSource source) \
+{ \
+	return mp_setting_check(&settings[index], text, extra, source); \
+} \
+static void \
+assign_##name(const char *text pg_attribute_unused(), void *extra) \
+{ \
+	mp_setting_assign(&settings[index], extra); \
+}
+
+SETTING_HOOKS(max_deletes, SETTING_MAX_DELETES)
+SETTING_HOOKS(allow_unreturned_secret, SETTING_ALLOW_UNRETURNED_SECRET)
+SETTING_HOOKS(progress_interval, SETTING_PROGRESS_INTERVAL)
+SETTING_HOOKS(log_requests, SETTING_LOG_REQUESTS)
+
 void		_PG_init(void);
 
 void
 _PG_init(void)
 {
-	DefineCustomIntVariable("mixpanel_sa_fdw.max_deletes",
-							"The most service accounts that one transaction may delete.",
-							"-1 means no limit.",
-							&mp_max_deletes, -1, -1, INT_MAX, PGC_USERSET, 0,
-							NULL, NULL, NULL);
-	DefineCustomBoolVariable("mixpanel_sa_fdw.allow_unreturned_secret",
-							 "Lets INSERT create a service account whose secret nobody reads.",
-							 NULL,
-							 &mp_allow_unreturned_secret, false, PGC_USERSET,
-							 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("mixpanel_sa_fdw.progress_interval",
-							"Time between notices during a read of many requests.",
-							"0 means no notices.",
-							&mp_progress_interval, 0, 0, INT_MAX, PGC_USERSET,
-							GUC_UNIT_MS, NULL, NULL, NULL);
-	DefineCustomBoolVariable("mixpanel_sa_fdw.log_requests",
-							 "Logs each request: method, path, status, attempt, time and bytes.",
-							 "Never a header, a body or a secret.",
-							 &mp_log_requests, false, PGC_SUSET, 0,
-							 NULL, NULL, NULL);
-	MarkGUCPrefixReserved("mixpanel_sa_fdw");
+	mp_setting_begin(settings, lengthof(settings));
+	DefineCustomStringVariable("mixpanel_sa_fdw.max_deletes",
+							   "The most service accounts that one transaction may delete.",
+							   "-1 means no limit.",
+							   &settings[SETTING_MAX_DELETES].text, "-1",
+							   PGC_USERSET, 0, check_max_deletes,
+							   assign_max_deletes, NULL);
+	DefineCustomStringVariable("mixpanel_sa_fdw.allow_unreturned_secret",
+							   "Lets INSERT create a service account whose secret nobody reads.",
+							   NULL,
+							   &settings[SETTING_ALLOW_UNRETURNED_SECRET].text,
+							   "off", PGC_USERSET, 0,
+							   check_allow_unreturned_secret,
+							   assign_allow_unreturned_secret, NULL);
+	DefineCustomStringVariable("mixpanel_sa_fdw.progress_interval",
+							   "Time between notices during a read of many requests.",
+							   "0 means no notices.",
+							   &settings[SETTING_PROGRESS_INTERVAL].text, "0",
+							   PGC_USERSET, 0, check_progress_interval,
+							   assign_progress_interval, NULL);
+	DefineCustomStringVariable("mixpanel_sa_fdw.log_requests",
+							   "Logs each request: method, path, status, attempt, time and bytes.",
+							   "Never a header, a body or a secret.",
+							   &settings[SETTING_LOG_REQUESTS].text, "off",
+							   PGC_SUSET, 0, check_log_requests,
+							   assign_log_requests, NULL);
+	mp_setting_end();
 	mp_session_init();
 	mp_callback_init();
 	mp_join_init();

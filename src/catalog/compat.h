@@ -51,6 +51,21 @@
 #define MP_NORETURN pg_attribute_noreturn()
 #endif
 
+/* Memory that a check hook hands to PostgreSQL; NULL: there is none. */
+#if PG_VERSION_NUM >= 160000
+#define MP_GUC_MALLOC(size) guc_malloc(LOG, size)
+#else
+#define MP_GUC_MALLOC(size) malloc(size)
+#endif
+
+/* All settings, and in *count how many there are. */
+#if PG_VERSION_NUM >= 160000
+#define MP_GUC_VARIABLES(count) get_guc_variables(count)
+#else
+#define MP_GUC_VARIABLES(count) \
+	(*(count) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
 /* A custom wait event, 0 before it is made. */
 #if PG_VERSION_NUM >= 170000
 #define MP_NEW_WAIT_EVENT(name) WaitEventExtensionNew(name)

@@ -19,6 +19,7 @@
 
 #include "catalog/option.h"
 #include "catalog/relation.h"
+#include "catalog/setting.h"
 #include "fdw/analyze.h"
 #include "remote/fetch.h"
 
@@ -47,6 +48,7 @@ mixpanelAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *func,
 {
 	double		rows = Max(relation->rd_rel->reltuples, 1000);
 
+	mp_setting_require();
 	*func = mixpanelAcquireSampleRows;
 	*totalpages = (BlockNumber) ceil(rows * ROW_BYTES / BLCKSZ);
 	return true;

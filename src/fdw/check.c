@@ -24,6 +24,7 @@
 
 #include "catalog/compat.h"
 #include "catalog/option.h"
+#include "catalog/setting.h"
 #include "fdw/import.h"
 #include "remote/attempt.h"
 #include "remote/error.h"
@@ -73,6 +74,7 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 		GetForeignServerByName(NameStr(*PG_GETARG_NAME(0)), false);
 	Check	   *check;
 
+	mp_setting_require();
 	check_server(server);
 	InitMaterializedSRF(fcinfo, 0);
 	check = palloc0(sizeof(Check));

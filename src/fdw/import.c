@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 
 #include "catalog/relation.h"
+#include "catalog/setting.h"
 #include "fdw/import.h"
 
 #define REMOTE_SCHEMA "mixpanel"
@@ -34,6 +35,7 @@ mixpanelImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 {
 	ForeignServer *server = GetForeignServer(serverOid);
 
+	mp_setting_require();
 	if (strcmp(stmt->remote_schema, REMOTE_SCHEMA) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_SCHEMA_NOT_FOUND),

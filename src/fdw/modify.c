@@ -24,6 +24,7 @@
 
 #include "catalog/compat.h"
 #include "catalog/option.h"
+#include "catalog/setting.h"
 #include "fdw/modify.h"
 #include "fdw/scan.h"
 #include "remote/session.h"
@@ -68,6 +69,7 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 	MpModify   *modify;
 	List	   *tlist = outerPlanState(mtstate)->plan->targetlist;
 
+	mp_setting_require();
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		return;
 	modify = begin_modify(mtstate, rinfo);
@@ -114,6 +116,7 @@ mixpanelBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 	ModifyTable *plan = (ModifyTable *) mtstate->ps.plan;
 	Index		varno;
 
+	mp_setting_require();
 	if (rinfo->ri_FdwState != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

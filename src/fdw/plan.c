@@ -30,6 +30,7 @@
 
 #include "catalog/compat.h"
 #include "catalog/option.h"
+#include "catalog/setting.h"
 #include "fdw/plan.h"
 #include "fdw/plan_fields.h"
 #include "fdw/plan_key.h"
@@ -91,6 +92,7 @@ mixpanelGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 	double		accounts;
 	double		projects;
 
+	mp_setting_require();
 	info->table = mp_relation_open(rel);
 	table_close(rel, NoLock);
 	info->settings = mp_option_resolve_public(foreigntableid, InvalidOid);

@@ -16,6 +16,7 @@
 #include "utils/snapmgr.h"
 
 #include "catalog/option.h"
+#include "catalog/setting.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
 
@@ -39,6 +40,7 @@ mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
 	Relation	rel = node->ss.ss_currentRelation;
 	MpScan	   *scan = palloc0(sizeof(MpScan));
 
+	mp_setting_require();
 	node->fdw_state = scan;
 	read_private(scan, plan);
 	scan->table = mp_relation_open(rel);

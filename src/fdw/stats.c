@@ -14,6 +14,7 @@
 #include "utils/builtins.h"
 
 #include "base/version.h"
+#include "catalog/setting.h"
 #include "remote/session.h"
 #include "transaction/changeset.h"
 
@@ -37,6 +38,7 @@ mixpanel_sa_fdw_version(PG_FUNCTION_ARGS pg_attribute_unused())
 								MP_VERSION, mp_http_library_version(),
 								mp_api_library_version());
 
+	mp_setting_require();
 	PG_RETURN_TEXT_P(cstring_to_text(text));
 }
 
@@ -48,6 +50,7 @@ mixpanel_sa_fdw_pending(PG_FUNCTION_ARGS)
 	int			count;
 	MpFinal    *finals;
 
+	mp_setting_require();
 	InitMaterializedSRF(fcinfo, 0);
 	finals = mp_changeset_fold(&count);
 	for (int i = 0; i < count; i++)
@@ -81,6 +84,7 @@ mixpanel_sa_fdw_stats(PG_FUNCTION_ARGS)
 	const MpTally *tally;
 	const char *name;
 
+	mp_setting_require();
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; http != NULL &&
 		 (tally = mp_http_server_tally(http, i, &name)) != NULL; i++)
@@ -104,6 +108,7 @@ mixpanel_sa_fdw_stats(PG_FUNCTION_ARGS)
 Datum
 mixpanel_sa_fdw_stats_reset(PG_FUNCTION_ARGS pg_attribute_unused())
 {
+	mp_setting_require();
 	if (mp_session_http_if_any() != NULL)
 		mp_http_reset_tallies(mp_session_http_if_any());
 	PG_RETURN_VOID();
