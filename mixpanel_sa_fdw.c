@@ -36,22 +36,32 @@ PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_validator);
 
 bool		mp_log_requests = false;
 int			mp_max_deletes = -1;
+int			mp_max_membership_changes = -1;
+int			mp_max_requests = -1;
 bool		mp_allow_unreturned_secret = false;
 int			mp_progress_interval = 0;
 
+#define NUMBER(variable, least)	.number = &(variable), .min = (least)
+#define FLAG(variable)			.flag = &(variable)
+
 /* In the order of SETTING_... */
 static MpSetting settings[] = {
-	{.name = "mixpanel_sa_fdw.max_deletes",.number = &mp_max_deletes,.min = -1},
-	{.name = "mixpanel_sa_fdw.allow_unreturned_secret",
-	.flag = &mp_allow_unreturned_secret},
-	{.name = "mixpanel_sa_fdw.progress_interval",
-	.number = &mp_progress_interval,.unit = GUC_UNIT_MS},
-	{.name = "mixpanel_sa_fdw.log_requests",.flag = &mp_log_requests},
+	{"mixpanel_sa_fdw.max_deletes", NUMBER(mp_max_deletes, -1)},
+	{"mixpanel_sa_fdw.max_membership_changes",
+	NUMBER(mp_max_membership_changes, -1)},
+	{"mixpanel_sa_fdw.max_requests", NUMBER(mp_max_requests, -1)},
+	{"mixpanel_sa_fdw.allow_unreturned_secret",
+	FLAG(mp_allow_unreturned_secret)},
+	{"mixpanel_sa_fdw.progress_interval",
+	NUMBER(mp_progress_interval, 0),.unit = GUC_UNIT_MS},
+	{"mixpanel_sa_fdw.log_requests", FLAG(mp_log_requests)},
 };
 
 enum
 {
 	SETTING_MAX_DELETES,
+	SETTING_MAX_MEMBERSHIP_CHANGES,
+	SETTING_MAX_REQUESTS,
 	SETTING_ALLOW_UNRETURNED_SECRET,
 	SETTING_PROGRESS_INTERVAL,
 	SETTING_LOG_REQUESTS,
@@ -71,6 +81,8 @@ assign_##name(const char *text pg_attribute_unused(), void *extra) \
 }
 
 SETTING_HOOKS(max_deletes, SETTING_MAX_DELETES)
+SETTING_HOOKS(max_membership_changes, SETTING_MAX_MEMBERSHIP_CHANGES)
+SETTING_HOOKS(max_requests, SETTING_MAX_REQUESTS)
 SETTING_HOOKS(allow_unreturned_secret, SETTING_ALLOW_UNRETURNED_SECRET)
 SETTING_HOOKS(progress_interval, SETTING_PROGRESS_INTERVAL)
 SETTING_HOOKS(log_requests, SETTING_LOG_REQUESTS)
@@ -87,6 +99,19 @@ _PG_init(void)
 							   &settings[SETTING_MAX_DELETES].text, "-1",
 							   PGC_USERSET, 0, check_max_deletes,
 							   assign_max_deletes, NULL);
+	DefineCustomStringVariable("mixpanel_sa_fdw.max_membership_changes",
+							   "The most memberships that one transaction may add, remove or change.",
+							   "-1 means no limit.",
+							   &settings[SETTING_MAX_MEMBERSHIP_CHANGES].text,
+							   "-1", PGC_USERSET, 0,
+							   check_max_membership_changes,
+							   assign_max_membership_changes, NULL);
+	DefineCustomStringVariable("mixpanel_sa_fdw.max_requests",
+							   "The most requests that one statement may send.",
+							   "-1 means no limit; COMMIT counts by itself.",
+							   &settings[SETTING_MAX_REQUESTS].text, "-1",
+							   PGC_USERSET, 0, check_max_requests,
+							   assign_max_requests, NULL);
 	DefineCustomStringVariable("mixpanel_sa_fdw.allow_unreturned_secret",
 							   "Lets INSERT create a service account whose secret nobody reads.",
 							   NULL,

@@ -123,12 +123,15 @@ static bool
 read_text(const MpSetting *setting, const char *text, Reading *reading)
 {
 	Assert((setting->number == NULL) != (setting->flag == NULL));
-	if (setting->flag != NULL)
-		return parse_bool(text, &reading->flag);
-	return read_number(setting, text, reading);
+	if (setting->number != NULL)
+		return read_number(setting, text, reading);
+	if (parse_bool(text, &reading->flag))
+		return true;
+	GUC_check_errmsg("parameter \"%s\" requires a Boolean value",
+					 setting->name);
+	return false;
 }
 
-/* The words are PostgreSQL's own for a number. */
 static bool
 read_number(const MpSetting *setting, const char *text, Reading *reading)
 {

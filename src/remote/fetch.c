@@ -333,6 +333,7 @@ begin_parents(MpFetch *fetch)
 		!fetch->owners_only;
 	if (fetch->parents_done)
 	{
+		mp_session_expect(fetch->fixed.count);
 		for (int i = 0; i < fetch->fixed.count; i++)
 			mp_fetch_push_parent(fetch, fetch->fixed.ids[i], NULL);
 		return;

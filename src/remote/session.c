@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "storage/fd.h"
@@ -45,6 +46,14 @@ typedef struct Mapping
 	uint32		hash;			/* as the catalog's cache names it */
 } Mapping;
 
+/* The requests of the statement that runs. */
+static struct
+{
+	TimestampTz statement;		/* when it began, which tells it from others */
+	int			requests;
+	bool		commit;			/* COMMIT has been let through */
+}			counted;
+
 static MpHttp *pool = NULL;
 static WaitEventSet *pool_events = NULL;	/* descriptor, latch, death */
 static Place *places = NULL;
@@ -59,6 +68,8 @@ static void note_mapping(uint32 id);
 static void write_reports(void);
 static uint32 wait_for_pool(long timeout);
 static uint32 pool_wait_event(void);
+static bool is_allowed(int count);
+static void begin_counting(void);
 
 void
 mp_session_init(void)
@@ -95,9 +106,63 @@ mp_session_http_if_any(void)
 	return pool;
 }
 
+void
+mp_session_expect(int count)
+{
+	if (!is_allowed(count))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("statement would send more than %d requests to Mixpanel",
+						mp_max_requests),
+				 errdetail("It has sent %d.", counted.requests),
+				 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_requests higher.")));
+}
+
+void
+mp_session_expect_commit(int count)
+{
+	begin_counting();
+	counted.requests = 0;
+	counted.commit = false;
+	if (mp_max_requests >= 0 && count > mp_max_requests)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("COMMIT would send %d requests to Mixpanel, and no more than %d are allowed",
+						count, mp_max_requests),
+				 errdetail("Nothing has been sent."),
+				 errhint("Set mixpanel_sa_fdw.max_requests higher.")));
+	counted.commit = true;
+}
+
+static bool
+is_allowed(int count)
+{
+	begin_counting();
+	return mp_max_requests < 0 || counted.commit ||
+		count <= mp_max_requests - counted.requests;
+}
+
+/* A statement is what the client sends at once. */
+static void
+begin_counting(void)
+{
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+
+	if (counted.statement == statement)
+		return;
+	counted.statement = statement;
+	counted.requests = 0;
+	counted.commit = false;
+}
+
+/* What one call too many asks for is not sent before the next wait. */
 MpCall *
 mp_session_started(MpCall *call)
 {
+	if (call != NULL && !is_allowed(1))
+		mp_call_free(call);
+	mp_session_expect(1);
+	counted.requests++;
 	if (call == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),

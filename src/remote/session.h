@@ -44,6 +44,8 @@ typedef struct MpRoutes
 /* GUCs, defined in mixpanel_sa_fdw.c. */
 extern bool mp_log_requests;
 extern int	mp_max_deletes;
+extern int	mp_max_membership_changes;
+extern int	mp_max_requests;
 extern bool mp_allow_unreturned_secret;
 extern int	mp_progress_interval;
 
@@ -56,7 +58,23 @@ extern MpHttp *mp_session_http(void);
 /* The pool if there is one, else NULL. */
 extern MpHttp *mp_session_http_if_any(void);
 
-/* Raise 53200 if a call could not be made; else return it. */
+/*
+ * Raise 54000 if the statement would make more than mp_max_requests requests
+ * with `count` more, of which none has been made yet.
+ */
+extern void mp_session_expect(int count);
+
+/*
+ * The requests of a COMMIT count by themselves.  Raises 54000 if it needs more
+ * than mp_max_requests; from then on they are not counted, as a COMMIT that
+ * has begun should not be cut off.
+ */
+extern void mp_session_expect_commit(int count);
+
+/*
+ * Raise 53200 if a call could not be made, 54000 if it is one too many; else
+ * return it.
+ */
 extern MpCall *mp_session_started(MpCall *call);
 
 /*

@@ -56,7 +56,8 @@ static int	target_size = 0;
 static MpChange *changes = NULL;
 static int	change_count = 0;
 static int	change_size = 0;
-static int	delete_count = 0;	/* DELETEs among them */
+static int	delete_count = 0;	/* DELETEs among them; the others are of
+								 * memberships */
 static HTAB *keys = NULL;
 static List *roles = NIL;		/* distinct roles, char * */
 
@@ -333,10 +334,19 @@ check_change(const MpChange *change)
 							mp_max_deletes),
 					 errdetail("Nothing has been deleted."),
 					 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_deletes higher.")));
+		return;
 	}
-	else if (change->kind != MP_CHANGE_REMOVE &&
-			 mp_changeset_last(targets[change->target].place,
-							   change->account, 0) >= 0)
+	if (mp_max_membership_changes >= 0 &&
+		change_count - delete_count >= mp_max_membership_changes)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("transaction would change more than %d memberships",
+						mp_max_membership_changes),
+				 errdetail("No membership has been changed."),
+				 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_membership_changes higher.")));
+	if (change->kind != MP_CHANGE_REMOVE &&
+		mp_changeset_last(targets[change->target].place,
+						  change->account, 0) >= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("service account " INT64_FORMAT " is deleted by this transaction",

@@ -23,6 +23,7 @@
 static MpFlush *current = NULL;
 
 static void send_phases(MpFlush *flush);
+static int	count_deletions(const MpFlush *flush);
 static void run_units(MpFlush *flush);
 static bool run_batch(MpFlush *flush);
 static int	start_units(MpFlush *flush, MpUnit **running, int count);
@@ -89,9 +90,21 @@ static void
 send_phases(MpFlush *flush)
 {
 	mp_flush_plan_memberships(flush);
+	mp_session_expect_commit(flush->unit_count + count_deletions(flush));
 	run_units(flush);
 	mp_flush_plan_deletions(flush);
 	run_units(flush);
+}
+
+static int
+count_deletions(const MpFlush *flush)
+{
+	int			count = 0;
+
+	for (int i = 0; i < flush->final_count; i++)
+		if (flush->finals[i].kind == MP_CHANGE_DELETE)
+			count++;
+	return count;
 }
 
 /* Until all units are done; settling a refusal may add new ones. */
