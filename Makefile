@@ -20,6 +20,8 @@ OBJS = \
 	src/api/call.o \
 	src/api/envelope.o \
 	src/api/record.o \
+	src/api/walk.o \
+	src/api/words.o \
 	src/base/ids.o \
 	src/base/mask.o \
 	src/base/rectangle.o \
@@ -58,6 +60,7 @@ OBJS = \
 	src/http/lane.o \
 	src/http/list.o \
 	src/http/outcome.o \
+	src/http/paging.o \
 	src/http/poller.o \
 	src/http/redirect.o \
 	src/http/request.o \

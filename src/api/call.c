@@ -71,6 +71,7 @@ static bool take_project(MpCall *call, const MpJsonValue *project,
 static bool check_envelope(MpCall *call, const char *text, size_t length);
 static void blame_field(MpCall *call, const char *text, size_t length);
 static bool judge_envelope(MpCall *call, const MpEnvelope *envelope);
+static bool judge_headers(MpCall *call);
 static MpCallState fail(MpCall *call, MpProblemKind kind, const char *reason);
 static void read_message(MpCall *call);
 
@@ -365,9 +366,8 @@ finish_elements(MpCall *call)
 	size_t		length;
 	const char *envelope;
 
-	/* nobody asked for a part */
-	if (mp_http_answer(call->request)->status == 206)
-		return fail(call, MP_PROBLEM_BODY, "it is only a part (status 206)");
+	if (!judge_headers(call))
+		return MP_CALL_FAILED;
 	if (!mp_json_stream_finish(call->stream))
 		return fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
 	envelope = mp_json_stream_envelope(call->stream, &length);
@@ -416,6 +416,8 @@ finish_status(MpCall *call)
 		return MP_CALL_WAIT;
 	if (answer->outcome != MP_OUTCOME_OK)
 		return fail(call, MP_PROBLEM_HTTP, NULL);
+	if (!judge_headers(call))
+		return MP_CALL_FAILED;
 	length = mp_http_peek(call->request, &bytes);
 	for (; length > 0 && memchr(" \t\r\n", *bytes, 4) != NULL; length--)
 		bytes++;
@@ -437,7 +439,7 @@ next_project(MpCall *call, MpRecord *record)
 		return MP_CALL_WAIT;
 	if (answer->outcome != MP_OUTCOME_OK)
 		return fail(call, MP_PROBLEM_HTTP, NULL);
-	if (call->members == NULL && !load_me(call))
+	if (call->members == NULL && !(judge_headers(call) && load_me(call)))
 		return MP_CALL_FAILED;
 
 	if (call->in_array)
@@ -550,16 +552,49 @@ blame_field(MpCall *call, const char *text, size_t length)
 	mp_record_release(&record);
 }
 
+/*
+ * A total of a list that is still arriving counts when the list has ended.  An
+ * answer that denies success may still name what it has made.
+ */
 static bool
 judge_envelope(MpCall *call, const MpEnvelope *envelope)
 {
+	bool		of_several = is_list(call->kind) || call->kind == MP_CALL_ME;
+
 	if (envelope->says_error)
 	{
-		memcpy(call->message, envelope->message, sizeof(call->message));
+		memcpy(call->message, envelope->words.text, sizeof(call->message));
+		call->problem.fault.id = envelope->id;
 		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
 	}
-	else if (envelope->says_more &&
-			 (is_list(call->kind) || call->kind == MP_CALL_ME))
+	else if (of_several && envelope->says_more)
+		fail(call, MP_PROBLEM_PAGES, NULL);
+	else if (is_list(call->kind) &&
+			 envelope->total > mp_json_stream_count(call->stream))
+		fail(call, MP_PROBLEM_PAGES, NULL);
+	return !call->failed;
+}
+
+/*
+ * What the status and the headers of a success say: that it is a success in
+ * part only, or that there are further elements.
+ */
+static bool
+judge_headers(MpCall *call)
+{
+	const MpAnswer *answer = mp_http_answer(call->request);
+	bool		of_several = is_list(call->kind) || call->kind == MP_CALL_ME;
+
+	/* nobody asked for a part */
+	if (answer->status == 206)
+		fail(call, MP_PROBLEM_BODY, "it is only a part (status 206)");
+	else if (answer->status == 207)
+		fail(call, MP_PROBLEM_BODY,
+			 "it may hold several outcomes (status 207)");
+	else if (of_several && answer->says_more)
+		fail(call, MP_PROBLEM_PAGES, NULL);
+	else if (is_list(call->kind) &&
+			 answer->total > mp_json_stream_count(call->stream))
 		fail(call, MP_PROBLEM_PAGES, NULL);
 	return !call->failed;
 }
@@ -594,5 +629,5 @@ read_message(MpCall *call)
 	MpEnvelope	envelope;
 
 	(void) mp_envelope_read(bytes, length, &envelope);
-	memcpy(call->message, envelope.message, sizeof(call->message));
+	memcpy(call->message, envelope.words.text, sizeof(call->message));
 }

@@ -4,36 +4,42 @@
  *		What an answer says of itself, beside its results.
  *
  * Takes a whole JSON text, of any kind, or what there is of one; checks all of
- * it and looks at the members of the outermost object only.  No tree is built:
- * a text costs at most four times its size while it is read.  No throw, no
- * server.
+ * it and looks at the members of the outermost object, and at those of the
+ * objects that tell of pages.  No tree is built: a text costs at most four
+ * times its size while it is read.  No throw, no server.
  *
  *-------------------------------------------------------------------------
  */
 #ifndef MP_API_ENVELOPE_H
 #define MP_API_ENVELOPE_H
 
+#include "api/words.h"
 #include "json/cursor.h"
 
-#define MP_ENVELOPE_MESSAGE		512
+#define MP_ENVELOPE_MESSAGE		MP_WORDS_SIZE
 #define MP_ENVELOPE_REASON		96
 
 typedef struct MpEnvelope
 {
 	bool		no_memory;		/* it ran out: nothing else is known */
 	bool		is_object;
-	bool		says_error;		/* "status": "error", or an "error" */
-	bool		says_more;		/* something about further pages */
+	bool		says_error;		/* it denies what its status tells */
+	bool		says_more;		/* there are further elements */
+	int64_t		total;			/* how many elements there are in all; -1: it
+								 * does not say */
+	int64_t		id;				/* of the object, or of its results; 0: none */
 	MpJsonValue projects;		/* of "results", else of the object itself;
 								 * null if there are none */
-	char		message[MP_ENVELOPE_MESSAGE];	/* the API's own words, UTF-8
-												 * without control characters;
-												 * "" if none */
+	MpWords		words;			/* the API's own */
 	char		reason[MP_ENVELOPE_REASON]; /* why it is not valid, in words
 											 * that never quote it */
-	/* read's own */
-	int			message_rank;	/* of the member that the message is from */
+	/* envelope.c's own */
 	bool		has_results;
+	bool		is_first_page;	/* "page": 1 */
+	bool		is_only_page;	/* "pages": 1 */
+	bool		denies;			/* an error, whatever the status says */
+	bool		is_no_success;	/* a status that is not ok */
+	bool		is_failure;		/* a status that is a failure's */
 } MpEnvelope;
 
 /*

@@ -91,6 +91,9 @@ typedef struct MpAnswer
 	int			attempts;		/* tries, without redirect hops */
 	int64_t		retry_after;	/* ms the last answer asked for; -1: absent or
 								 * not understood */
+	bool		says_more;		/* headers tell of further pages */
+	int64_t		total;			/* elements in all, as headers tell; -1: they
+								 * do not */
 	const char *detail;			/* libcurl's or the system's words, "" if
 								 * none; for redirects the target less its
 								 * query */

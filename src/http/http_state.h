@@ -7,6 +7,7 @@
  * its own.  The files in order; each calls those above it only:
  *
  *	http/encoding.c	which encodings of a body are asked for, and allowed
+ *	http/paging.c	what headers tell of further pages
  *	http/list.c		requests in order
  *	http/http_state.c	time, and the one function that moves a request from
  *					state to state
@@ -366,6 +367,11 @@ extern bool mp_http_encoding_ask(CURL *easy);
  */
 extern int	mp_http_encoding_count(int count, const char *line,
 								   size_t length);
+
+/* ---- http/paging.c ---- */
+
+/* What the headers of an answer tell of further pages: says_more, total. */
+extern void mp_http_paging_read(CURL *easy, MpAnswer *answer);
 
 /* ---- http/lane.c ---- */
 

@@ -46,6 +46,7 @@ void
 mp_http_transfer_init(MpRequest *request)
 {
 	request->answer.retry_after = -1;
+	request->answer.total = -1;
 }
 
 bool
@@ -542,6 +543,8 @@ read_headers(MpRequest *request)
 	struct curl_header *header;
 
 	request->answer.retry_after = -1;
+	request->answer.says_more = false;
+	request->answer.total = -1;
 	free(request->location);
 	request->location = NULL;
 	if (request->transfer.status == 0)
@@ -553,6 +556,7 @@ read_headers(MpRequest *request)
 	if (curl_easy_header(easy, "Location", 0, CURLH_HEADER, -1,
 						 &header) == CURLHE_OK)
 		request->location = mp_http_copy(header->value);
+	mp_http_paging_read(easy, &request->answer);
 }
 
 static void

@@ -9,6 +9,7 @@
  * and how the body arrives; the rest is the body.
  *
  * Sources: api/api.c api/call.c api/envelope.c api/record.c base/rfc3339.c
+ * Sources: api/walk.c api/words.c
  * Sources: json/stream.c json/cursor.c json/string.c canned_http.c
  * Libraries: jansson
  * Dictionary: json

@@ -34,6 +34,8 @@ typedef struct Delivery
 								 * have come; 0: never */
 	MpOutcome	outcome;		/* when all has come */
 	int			status;
+	bool		says_more;		/* as headers tell */
+	int64_t		total;			/* 0: they tell none */
 } Delivery;
 
 /* Set the answer of a request that has just begun. */

@@ -196,18 +196,157 @@ test_pages(void)
 		"\"has_more\":true", "\"hasMore\":1", "\"has_next\":true",
 		"\"hasNext\":true", "\"next\":0.1", "\"links\":{\"next\":\"/2\"}",
 		"\"_links\":{\"self\":1,\"next\":{\"href\":\"/2\"}}",
+		"\"page\":0,\"page_size\":1,\"total\":250", "\"total\":2",
+		"\"total_count\":2", "\"totalCount\":\"250\"", "\"count\":2",
+		"\"total\":{\"value\":250,\"relation\":\"eq\"}",
+		"\"meta\":{\"total\":250}", "\"meta\":{\"page\":{\"total\":2}}",
+		"\"meta\":{\"pagination\":{\"total_pages\":2}}",
+		"\"pagination\":{\"next\":\"/2\"}", "\"page\":2",
+		"\"pagination\":{\"next_url\":\"/2\"}", "\"page\":1",
+		"\"result_info\":{\"page\":1,\"total_pages\":84}",
+		"\"result_info\":{\"total_count\":250}", "\"offset\":3",
+		"\"paging\":{\"next\":{\"after\":\"x\"}}", "\"nextLink\":\"/2\"",
+		"\"@odata.nextLink\":\"/2\"", "\"@odata.count\":250",
+		"\"truncated\":true", "\"isTruncated\":\"true\"", "\"partial\":1",
+		"\"is_partial\":true", "\"incomplete_results\":true",
+		"\"meta\":{\"has_more\":true}", "\"more\":true",
+		"\"links\":[{\"rel\":\"self\"},{\"rel\":\"next\",\"href\":\"/2\"}]",
+		"\"response_metadata\":{\"next_cursor\":\"x\"}", "\"cursor\":\"x\"",
+		"\"pageInfo\":{\"hasNextPage\":true}", "\"next\":[\"/2\"]",
 	};
 	static const char *const whole[] = {
 		"\"next\":null", "\"next\":\"\"", "\"has_more\":false", "\"page\":0",
 		"\"links\":{}", "\"links\":{\"next\":null}", "\"links\":[]",
 		"\"total\":1", "\"error\":null", "\"error\":\"\"", "\"error\":false",
-		"\"status\":\"ok\"",
+		"\"status\":\"ok\"", "\"status\":\"OK\"", "\"status\":\"Success\"",
+		"\"status\":200", "\"status\":\"200\"", "\"status\":null",
+		"\"page\":1,\"total\":1", "\"page\":0,\"page_size\":100,\"total\":1",
+		"\"page\":1,\"pages\":1", "\"count\":1", "\"count\":0",
+		"\"meta\":{\"page\":1,\"total\":1,\"next\":null}", "\"offset\":0",
+		"\"pagination\":{\"next\":null,\"total\":1}", "\"errors\":[]",
+		"\"result_info\":{\"page\":1,\"total_pages\":1,\"count\":1}",
+		"\"next\":{}", "\"next\":{\"href\":null}", "\"truncated\":false",
+		"\"isTruncated\":\"false\"", "\"errors\":{}", "\"success\":true",
+		"\"ok\":true", "\"partial\":false", "\"code\":200", "\"code\":0",
+		"\"context\":{\"text\":\"x\"}", "\"total_time_ms\":35",
+		"\"learn_more\":\"https://x\"", "\"pageInfo\":{\"hasNextPage\":false}",
+		"\"links\":[{\"rel\":\"self\",\"href\":\"/1\"}]", "\"took\":12",
 	};
 
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
 		list_with(more[i], false);
 	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++)
 		list_with(whole[i], true);
+}
+
+/* What status and headers say of a list, and of a change. */
+static void
+test_heads(void)
+{
+	static const char *const body = "{\"results\":[{\"id\":2}]}";
+	Asking		change = asking_of(MP_CALL_DELETE_ACCOUNT);
+
+	canned_head.says_more = true;
+	fails(&list, body, MP_PROBLEM_PAGES, "");
+	fails(&list, "[{\"id\":2}]", MP_PROBLEM_PAGES, "");
+	succeeds(&change, "", 0);
+	canned_head.says_more = false;
+	canned_head.total = 2;
+	fails(&list, body, MP_PROBLEM_PAGES, "");
+	fails(&list, "[{\"id\":2}]", MP_PROBLEM_PAGES, "");
+	succeeds(&change, "", 0);
+	canned_head.total = 1;
+	succeeds(&list, body, 1);
+	canned_head.total = 0;
+	for (canned_head.status = 206; canned_head.status <= 207;
+		 canned_head.status++)
+	{
+		fails(&list, body, MP_PROBLEM_BODY, "Body: it ");
+		fails(&create, "{" NEW "}", MP_PROBLEM_BODY, "Body: it ");
+		for (size_t i = 0; i < CHANGES; i++)
+		{
+			change = asking_of(changes[i]);
+			fails(&change, "{}", MP_PROBLEM_BODY, "Body: it ");
+			fails(&change, "", MP_PROBLEM_BODY, "Body: it ");
+		}
+	}
+	canned_head.status = 202;
+	succeeds(&change, "", 0);
+	canned_head.status = 200;
+}
+
+/* A success that denies itself. */
+static void
+test_denials(void)
+{
+	static const char *const denials[] = {
+		"\"success\":false", "\"ok\":false", "\"success\":0",
+		"\"status\":\"fail\"", "\"status\":\"FAILED\"", "\"status\":0",
+		"\"code\":400,\"status\":\"Bad Request\"", "\"status\":false",
+		"\"status\":\"ok\",\"errors\":[{\"id\":5}]", "\"status\":404",
+		"\"status\":\"error\"", "\"status\":\"pending\"", "\"status\":\"\"",
+		"\"code\":500", "\"errors\":{\"role\":[\"bad\"]}", "\"error\":7",
+	};
+	char		body[400];
+
+	for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++)
+	{
+		snprintf(body, sizeof(body), "{%s}", denials[i]);
+		for (size_t j = 0; j < CHANGES; j++)
+		{
+			Asking		change = asking_of(changes[j]);
+
+			fails(&change, body, MP_PROBLEM_ERROR_BODY, "");
+		}
+		snprintf(body, sizeof(body), "{%s,\"results\":[]}", denials[i]);
+		fails(&list, body, MP_PROBLEM_ERROR_BODY, "");
+		snprintf(body, sizeof(body), "{\"results\":{" NEW "},%s}",
+				 denials[i]);
+		fails(&create, body, MP_PROBLEM_ERROR_BODY, "");
+	}
+
+	/* a status of the account's own, and one that is no account's */
+	succeeds(&create, "{" NEW ",\"status\":\"active\"}", 1);
+	succeeds(&create, "{" NEW ",\"status\":0}", 1);
+	fails(&create, "{" NEW ",\"status\":\"failed\"}", MP_PROBLEM_ERROR_BODY,
+		  "");
+	fails(&create, "{" NEW ",\"error\":\"quota\"}", MP_PROBLEM_ERROR_BODY,
+		  "Mixpanel says: quota");
+}
+
+/* Words in every shape. */
+static void
+test_words(void)
+{
+	static const char *const words[][2] = {
+		{"\"error\":[\"one\",\"two\"]", "one; two"},
+		{"\"errors\":[{\"message\":\"one\"},{\"msg\":\"two\"}]", "one; two"},
+		{"\"error\":{\"code\":7,\"message\":\"one\"}", "one"},
+		{"\"error\":{\"role\":[\"not valid\"]}", "role: not valid"},
+		{"\"error\":true,\"detail\":[{\"loc\":[\"body\",\"role\"],"
+			"\"msg\":\"field required\",\"type\":\"x\"}]",
+		"body: role: field required"},
+		{"\"error\":{\"error\":{\"message\":\"deep\"}}", "deep"},
+		{"\"error\":\"one\",\"request_id\":\"r-7\"",
+		"one (request id r-7)"},
+		{"\"request_id\":\"r-7\",\"error\":{\"message\":\"o\\u006ee\"}",
+		"one (request id r-7)"},
+		{"\"error\":{\"message\":\"one\",\"requestId\":\"r-7\"}",
+		"one (request id r-7)"},
+		{"\"errors\":[{\"field\":\"role\",\"description\":\"bad\"}]", "bad"},
+		{"\"error\":\"a\\nb\\u009bc\"", "a b  c"},
+	};
+	char		body[400];
+	char		wanted[400];
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	{
+		Asking		change = asking_of(MP_CALL_DELETE_ACCOUNT);
+
+		snprintf(body, sizeof(body), "{%s}", words[i][0]);
+		snprintf(wanted, sizeof(wanted), "Mixpanel says: %s", words[i][1]);
+		fails(&change, body, MP_PROBLEM_ERROR_BODY, wanted);
+	}
 }
 
 static void
@@ -239,6 +378,9 @@ main(void)
 	test_depth();
 	test_created();
 	test_pages();
+	test_heads();
+	test_denials();
+	test_words();
 	test_errors_of_a_list();
 	return done_testing();
 }

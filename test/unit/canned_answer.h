@@ -38,8 +38,18 @@ typedef struct Asking
 /* Start any call of the API: about the account and project above. */
 extern MpCall *canned_start(MpHttp *http, MpCallKind kind, uint32_t wanted);
 
+/* What status and headers of the answers say; the tests set it. */
+typedef struct CannedHead
+{
+	int			status;			/* 200 at first */
+	bool		says_more;
+	int64_t		total;			/* 0: nothing */
+} CannedHead;
+
+extern CannedHead canned_head;
+
 /*
- * Ask for all fields and give a body as the answer, with status 200: at once,
+ * Ask for all fields and give a body as the answer, with that head: at once,
  * and if it is short, once more in small pieces.  Release the reading.
  */
 extern Reading canned_read(const Asking *asking, const char *body,

@@ -378,6 +378,52 @@ test_retry_after(void)
 	   INT64_C(1000000000000), "absurdly long is very long");
 }
 
+/* What headers tell of further pages. */
+static void
+test_paging(void)
+{
+	static const struct
+	{
+		const char *header;
+		bool		says_more;
+		int			total;
+	}			cases[] = {
+		{"Link: <https://x/?page=2>; rel=\"next\"", true, -1},
+		{"link: </1>; rel=first, </2>; rel=next", true, -1},
+		{"Link: </2>; title=\"x\"; rel=\"prev next\"", true, -1},
+		{"Link: </a?rel=next>; rel=\"self\"", false, -1},
+		{"Link: </2>; rel=\"self\"; title=\"next\"", false, -1},
+		{"Link: </2>; rel=nextish", false, -1},
+		{"X-Next-Page: 2", true, -1}, {"X-Next-Page: ", false, -1},
+		{"X-Next-Cursor: abc", true, -1}, {"X-Has-More: false", false, -1},
+		{"X-Total-Count: 250", false, 250}, {"X-Total-Count: x", false, -1},
+		{"Content-Range: items 0-2/250", false, 250},
+		{"Content-Range: items 3-5/*", true, -1},
+		{"Content-Range: bytes 0-2/250", false, -1},
+		{"Accept-Ranges: items", false, -1},
+	};
+	char		reply[300];
+
+	client_begin();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		MpRequest  *request;
+
+		snprintf(reply, sizeof(reply),
+				 "HTTP/1.1 200 OK\r\n%s\r\nContent-Length: 0\r\n\r\n",
+				 cases[i].header);
+		client_reply(reply, REPLY_KEEP);
+		request = client_start(MP_METHOD_GET, "/list");
+		client_finish(request);
+		is_int(mp_http_answer(request)->says_more, cases[i].says_more,
+			   "further pages: %s", cases[i].header);
+		is_int(mp_http_answer(request)->total, cases[i].total,
+			   "how many: %s", cases[i].header);
+		mp_http_free(request);
+	}
+	client_end();
+}
+
 int
 main(void)
 {
@@ -392,6 +438,7 @@ main(void)
 	test_failures();
 	test_reports();
 	test_retry_after();
+	test_paging();
 	is_str(mp_http_method_name(MP_METHOD_DELETE), "DELETE", "method name");
 	return done_testing();
 }
