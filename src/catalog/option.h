@@ -43,6 +43,12 @@ extern MpSettings *mp_option_resolve_public(Oid table, Oid server);
  */
 extern void mp_option_require(const MpSettings *settings, bool organization);
 
+/*
+ * The same occasion: raises 42809 if ca_file is no regular file, 54000 if it
+ * is too large.
+ */
+extern void mp_option_check_ca_file(const char *path);
+
 /* A copy in the current context, wiped with it. */
 extern MpSettings *mp_option_copy(const MpSettings *settings);
 

@@ -97,6 +97,8 @@ mp_option_require(const MpSettings *settings, bool organization)
 				 errmsg("option \"%s\" is not set for server \"%s\"",
 						"organization_id", settings->server_name),
 				 errhint("Use ALTER SERVER or ALTER FOREIGN TABLE to set it; Mixpanel shows it under Organization Settings.")));
+	if (settings->ca_file != NULL)
+		mp_option_check_ca_file(settings->ca_file);
 	if (settings->username == NULL || settings->secret == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_DYNAMIC_PARAMETER_VALUE_NEEDED),

@@ -401,6 +401,15 @@ sub write_file
 	return $name;
 }
 
+# A file of so many bytes, which takes no room.
+sub truncate_file
+{
+	my ($name, $size) = @_;
+
+	truncate write_file($name, ''), $size or die "$name: $!\n";
+	return;
+}
+
 sub use_file
 {
 	my ($path) = @_;
@@ -430,14 +439,22 @@ subtest 'a file with the secret' => sub {
 	my $good = 'secret-10';
 
 	$test->rows("ALTER USER MAPPING FOR bob SERVER mixpanel OPTIONS (DROP secret, ADD secret_file '/none')");
-	file_is(write_file("$folder/f$_->[0]", $_->[1], $_->[2]), $_->[3], $_->[0], $_->[4] // ())
+	file_is(write_file("$folder/f$_->[0]", $_->[1], $_->[2]), $_->[3], $_->[0], @{ $_->[4] // [] })
 	  foreach (
 		[ 'plain', "$good\n", 0600, '' ], [ 'no end of line', $good, 0600, '' ],
 		[ 'CRLF', "$good\r\n", 0600, '' ], [ 'for the group', "$good\n", 0640, '' ],
 		[ 'read-only', "$good\n", 0400, '' ],
 		[ 'more lines', "$good\nand-more-secrets\n", 0600, '' ],
 		[ 'a large file', "$good\n" . ("x" x 100_000), 0600, '' ],
-		[ 'a space', "$good \n", 0600, '28000' ],
+		[ 'a blank at the end', "$good \t\n", 0600, '' ],
+		[ 'a byte order mark', "\xef\xbb\xbf$good\n", 0600, '' ],
+		[ 'UTF-16, little end first', "\xff\xfes\0e\0", 0600, '22023', [ detail => qr/is in UTF-16/ ] ],
+		[ 'UTF-16, big end first', "\xfe\xff\0s\0e", 0600, '22023', [ detail => qr/is in UTF-16/ ] ],
+		[ 'NUL within', "$good\0\n", 0600, '22023', [ detail => qr/has a NUL byte/ ] ],
+		[ 'NUL in the second line', "$good\n\0", 0600, '' ],
+		[ 'a control character', "sec\x01ret-10\n", 0600, '22023', [ detail => qr/has a control character/ ] ],
+		[ 'Latin-1', "s\xe9cret-10\n", 0600, '22023', [ detail => qr/is not valid UTF-8/ ] ],
+		[ 'blanks only', "  \n", 0600, '22023', [ detail => qr/is empty/ ] ],
 		[ 'empty', '', 0600, '22023' ],
 		[ 'an empty line', "\n$good\n", 0600, '22023' ],
 		[ 'an empty line with CRLF', "\r\n$good\n", 0600, '22023' ],
@@ -483,6 +500,23 @@ subtest 'a file with the secret' => sub {
 		  unless -r '/etc/passwd' && (stat _)[4] != $>;
 		file_is('/etc/passwd', '42501', 'that all may read');
 	}
+
+	# What ca_file names is not opened either, unless it is regular.
+	foreach my $case ([ 'fifo', '42809' ], [ 'folder', '42809' ], [ 'socket', '42809' ])
+	{
+		my ($name, $code) = @$case;
+
+		use_file($file);
+		$test->options(ca_file => "$folder/$name");
+		MixpanelTest::error_is(as('bob', $list), $code, "ca_file: $name",
+			message => qr/^ca_file ".*" is not a regular file$/);
+	}
+	$test->options(ca_file => '/dev/zero');
+	MixpanelTest::error_is(as('bob', $list), '42809', 'ca_file: a device');
+	truncate_file("$folder/large", 17 * 1024 * 1024);
+	$test->options(ca_file => "$folder/large");
+	MixpanelTest::error_is(as('bob', $list), '54000', 'ca_file: too large');
+	$test->options(ca_file => undef);
 
 	# Each statement reads it again, connections or not.
 	use_file($file);
@@ -588,7 +622,7 @@ subtest 'functions, settings and the extension' => sub {
 	refused('carol', 'SET mixpanel_sa_fdw.log_requests = on', '42501');
 	$test->rows('RESET ALL');
 
-	is($test->rows('SELECT superuser, trusted FROM pg_available_extension_versions WHERE name = \'mixpanel_sa_fdw\''),
+	is($test->rows('SELECT DISTINCT superuser, trusted FROM pg_available_extension_versions WHERE name = \'mixpanel_sa_fdw\''),
 		't|f', 'not trusted');
 	$test->node->safe_psql('postgres', 'CREATE DATABASE plain; GRANT CREATE ON DATABASE plain TO carol');
 	my $plain = $test->connect('plain');
