@@ -88,11 +88,13 @@ OBJS = \
 	src/transaction/creation_undo.o \
 	src/transaction/flush.o \
 	src/transaction/flush_culprit.o \
+	src/transaction/flush_look.o \
 	src/transaction/flush_plan.o \
 	src/transaction/flush_replace.o \
 	src/transaction/flush_report.o \
 	src/transaction/flush_settle.o \
 	src/transaction/flush_unit.o \
+	src/transaction/flush_verify.o \
 	src/transaction/overlay.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are

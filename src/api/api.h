@@ -67,7 +67,9 @@ typedef struct MpProblem
 	const char *message;		/* the API's own words, UTF-8 without control
 								 * characters; "" if none */
 	const char *reason;			/* BODY: what is wrong, in words */
-	MpFault		fault;			/* BODY: field "" and id 0 where unknown */
+	MpFault		fault;			/* BODY: field "" and id 0 where unknown;
+								 * ERROR_BODY of a create: the id of the
+								 * account that came with it, or 0 */
 	int64_t		record;			/* BODY: which element, from 1; 0: none */
 } MpProblem;
 

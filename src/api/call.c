@@ -56,6 +56,7 @@ static bool is_list(MpCallKind kind);
 static bool may_be_long(MpCallKind kind);
 static MpRecordKind record_kind(MpCallKind kind);
 static bool check_single(MpCall *call);
+static void note_id(MpCall *call, const MpText *element);
 static MpCallState next_element(MpCall *call, MpRecord *record);
 static void begin_anew(MpCall *call);
 static MpCallState take_element(MpCall *call, const MpText *element,
@@ -280,9 +281,12 @@ check_single(MpCall *call)
 	MpJsonEvent event;
 
 	do
+	{
 		event = mp_json_stream_next(call->stream, &bytes, &length,
 									&element.data, &element.length);
-	while (event == MP_JSON_ELEMENT);
+		if (event == MP_JSON_ELEMENT && call->kind == MP_CALL_CREATE_ACCOUNT)
+			note_id(call, &element);
+	} while (event == MP_JSON_ELEMENT);
 	if (event == MP_JSON_BAD)
 		fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
 	else if (mp_json_stream_count(call->stream) > 1)
@@ -293,6 +297,19 @@ check_single(MpCall *call)
 	call->checked = true;
 	mp_json_stream_reset(call->stream);
 	return !call->failed;
+}
+
+/* The new account's, which counts whatever else the answer says. */
+static void
+note_id(MpCall *call, const MpText *element)
+{
+	MpRecord	record;
+
+	mp_record_init(&record);
+	if (mp_record_decode(call->record_kind, 0, element, &record,
+						 &call->problem.fault))
+		call->problem.fault.id = mp_record_key(call->record_kind, &record);
+	mp_record_release(&record);
 }
 
 /*

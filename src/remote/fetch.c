@@ -368,7 +368,9 @@ needs_names(MpWay way, const MpLookup *lookup)
 static bool
 needs_owners(const MpFetch *fetch)
 {
-	if (fetch->way != MP_WAY_BY_PROJECT || !fetch->fixed.pinned)
+	/* accounts that are pinned with the projects are known to be ours */
+	if (fetch->way != MP_WAY_BY_PROJECT || !fetch->fixed.pinned ||
+		fetch->lookup.prefer_projects)
 		return false;
 	for (int i = 0; i < fetch->fixed.count; i++)
 		if (mp_project_owner(fetch->settings, fetch->fixed.ids[i]) ==

@@ -37,6 +37,9 @@ typedef struct MpLookup
 	MpIds		accounts;
 	MpIds		projects;		/* memberships only */
 	bool		prefer_list;	/* accounts: read all rather than one by one */
+	bool		prefer_projects;	/* memberships with both keys pinned, the
+									 * accounts being the organization's: the
+									 * projects are fewer */
 	uint32		filtered;		/* set of MP_FIELD_BITs that something is
 								 * decided on: they must be known, not only
 								 * shown where known */

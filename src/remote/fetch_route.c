@@ -60,7 +60,8 @@ mp_fetch_first_way(const MpSettings *settings, const MpLookup *lookup)
 		return MP_WAY_BY_ACCOUNT;
 	if (settings->membership_read == MP_MEMBERSHIP_READ_PROJECT)
 		return MP_WAY_BY_PROJECT;
-	if (!lookup->accounts.pinned && lookup->projects.pinned)
+	if (lookup->projects.pinned &&
+		(!lookup->accounts.pinned || lookup->prefer_projects))
 		way = MP_WAY_BY_PROJECT;
 	if (is_route_missing(way, settings))
 		way = way == MP_WAY_BY_PROJECT ? MP_WAY_BY_ACCOUNT : MP_WAY_BY_PROJECT;

@@ -193,6 +193,25 @@ mp_session_wait(MpCall *call)
 	mp_session_run();
 }
 
+void
+mp_session_nap(TimestampTz until)
+{
+	for (;;)
+	{
+		TimestampTz now = GetCurrentTimestamp();
+		long		left = TimestampDifferenceMilliseconds(now, until);
+
+		if (left <= 0)
+			return;
+		if ((wait_for_pool(left) & WL_LATCH_SET) != 0)
+		{
+			ResetLatch(MyLatch);
+			CHECK_FOR_INTERRUPTS();
+		}
+		mp_session_run();
+	}
+}
+
 /*
  * In an abort interrupts are held, so a set latch is only put down again.
  */

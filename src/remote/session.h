@@ -39,6 +39,7 @@ typedef struct MpRoutes
 	MpRoute		bulk_add;
 	MpRoute		bulk_remove;
 	MpRoute		single_remove;
+	MpRoute		role_by_adding; /* an addition changes a member's role */
 } MpRoutes;
 
 /* GUCs, defined in mixpanel_sa_fdw.c. */
@@ -84,8 +85,12 @@ extern MpCall *mp_session_started(MpCall *call);
  */
 extern void mp_session_wait(MpCall *call);
 
-/* The same without acting on interrupts, for an abort: false once `deadline`
- * is past. */
+/* Wait until then, and do what the pool has to do meanwhile; acts on
+ * interrupts. */
+extern void mp_session_nap(TimestampTz until);
+
+/* Wait as mp_session_wait() without acting on interrupts, for an abort: false
+ * once `deadline` is past. */
 extern bool mp_session_wait_until(TimestampTz deadline);
 
 /* The descriptor that is readable when mp_session_run() has work. */

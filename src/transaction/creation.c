@@ -19,6 +19,7 @@ static MpRecord answer_record;
 MP_NORETURN static void raise_failure(MpCreation *creation,
 									  const MpNewAccount *account,
 									  const char *table, TimestampTz start);
+MP_NORETURN static void raise_both(MpCreation *creation);
 static bool has_secret(const MpRecord *record);
 MP_NORETURN static void raise_no_secret(const MpCreation *creation,
 										const char *title);
@@ -68,13 +69,33 @@ static void
 raise_failure(MpCreation *creation, const MpNewAccount *account,
 			  const char *table, TimestampTz start)
 {
+	const MpProblem *problem = mp_call_problem(creation->create);
 	MpError		error;
 
+	if (problem->kind == MP_PROBLEM_ERROR_BODY && problem->fault.id > 0)
+		raise_both(creation);
 	if (!mp_creation_is_refusal(creation->create))
 		mp_creation_raise_unknown(creation, account, table, start);
 	mp_error_describe(creation->create, mp_changeset_target(creation->target),
 					  &error);
 	mp_creation_end_create(creation, MP_CREATION_REFUSED);
+	mp_error_throw(&error);
+}
+
+/* The answer holds an account and an error: there is an account, but no saying
+ * what is wrong with it.  The rollback deletes it. */
+static void
+raise_both(MpCreation *creation)
+{
+	int64		id = mp_call_problem(creation->create)->fault.id;
+	MpError		error;
+
+	mp_error_describe(creation->create, mp_changeset_target(creation->target),
+					  &error);
+	error.detail = psprintf("%s%sThe answer also holds the new service account " INT64_FORMAT "; it is deleted again.",
+							error.detail != NULL ? error.detail : "",
+							error.detail != NULL ? "\n" : "", id);
+	mp_call_free(mp_creation_note_made(creation, id));
 	mp_error_throw(&error);
 }
 

@@ -36,8 +36,13 @@ extern void mp_creation_forget_answer(MpTally *tally);
 extern bool mp_creation_is_later(const MpSettings *settings, int64 account,
 								 CommandId curcid);
 
-/* Any created in this transaction? */
+/* Any created in this transaction?  Is this one? */
 extern bool mp_creation_any(void);
+extern bool mp_creation_is_own(const MpSettings *settings, int64 id);
+
+/* An account is deleted; where this transaction has created it, there is
+ * nothing left to undo. */
+extern void mp_creation_note_gone(const MpSettings *settings, int64 id);
 
 /* The end of subtransactions of `level` and deeper, and of the transaction.
  * Undoing deletes what was created under them, in ten seconds at most, and

@@ -25,7 +25,13 @@ static const char *const state_names[] = {
 	[MP_CREATION_REFUSED] = "refused",
 	[MP_CREATION_MADE] = "made",
 	[MP_CREATION_DELETING] = "deleting",
+	[MP_CREATION_ABSENT] = "absent",
 	[MP_CREATION_GONE] = "gone",
+};
+
+/* What the API answers where it has not created anything. */
+static const int refusals[] = {
+	400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429,
 };
 
 /* Lives in TopTransactionContext. */
@@ -37,6 +43,7 @@ static void set_state(MpCreation *creation, MpCreationState state);
 pg_attribute_unused() static bool is_step(MpCreationState from,
 										  MpCreationState to);
 static void free_calls(MpCreation *creation);
+static MpCreation *find_creation(const MpSettings *settings, int64 id);
 static bool is_same(const MpCreation *creation, const MpSettings *settings,
 					int64 id);
 
@@ -134,10 +141,17 @@ bool
 mp_creation_is_refusal(const MpCall *call)
 {
 	const MpProblem *problem = mp_call_problem(call);
+	int			status = mp_error_status(call);
 
-	return problem->kind == MP_PROBLEM_ERROR_BODY ||
-		(problem->kind == MP_PROBLEM_HTTP &&
-		 !mp_http_may_be_done(mp_call_request(call)));
+	if (problem->kind != MP_PROBLEM_HTTP)
+		return false;
+	/* a 503 that says when to come again is as good as a 429 */
+	if (status == 0 || status == 503)
+		return !mp_http_may_be_done(mp_call_request(call));
+	for (int i = 0; i < (int) lengthof(refusals); i++)
+		if (refusals[i] == status)
+			return !mp_error_is_foreign(call);
+	return false;
 }
 
 bool
@@ -155,10 +169,16 @@ mp_creation_is_later(const MpSettings *settings, int64 account,
 bool
 mp_creation_is_own(const MpSettings *settings, int64 id)
 {
-	for (int i = 0; i < creation_count; i++)
-		if (is_same(&creations[i], settings, id))
-			return true;
-	return false;
+	return find_creation(settings, id) != NULL;
+}
+
+void
+mp_creation_note_gone(const MpSettings *settings, int64 id)
+{
+	MpCreation *creation = find_creation(settings, id);
+
+	if (creation != NULL && creation->state == MP_CREATION_MADE)
+		set_state(creation, MP_CREATION_GONE);
 }
 
 bool
@@ -212,9 +232,12 @@ is_step(MpCreationState from, MpCreationState to)
 		case MP_CREATION_UNKNOWN:
 			return to == MP_CREATION_MADE;
 		case MP_CREATION_MADE:
-			return to == MP_CREATION_DELETING;
+			return to == MP_CREATION_DELETING || to == MP_CREATION_GONE;
 		case MP_CREATION_DELETING:
-			return to == MP_CREATION_MADE || to == MP_CREATION_GONE;
+			return to == MP_CREATION_MADE || to == MP_CREATION_ABSENT ||
+				to == MP_CREATION_GONE;
+		case MP_CREATION_ABSENT:
+			return to == MP_CREATION_DELETING;
 		case MP_CREATION_REFUSED:
 		case MP_CREATION_GONE:
 			break;
@@ -228,6 +251,16 @@ free_calls(MpCreation *creation)
 	mp_call_free(creation->create);
 	mp_call_free(creation->deletion);
 	creation->create = creation->deletion = NULL;
+}
+
+/* NULL: none of this transaction. */
+static MpCreation *
+find_creation(const MpSettings *settings, int64 id)
+{
+	for (int i = 0; i < creation_count; i++)
+		if (is_same(&creations[i], settings, id))
+			return &creations[i];
+	return NULL;
 }
 
 static bool

@@ -18,30 +18,26 @@
 #include "transaction/creation_state.h"
 
 #define CLOCK_SKEW 60			/* s that the API's clock may differ by */
+#define USERNAME_SUFFIX ".mp-service-account"
 
-/* A look for an account, for mp_attempt(). */
-typedef struct Look
+/* What is looked for, and what was found. */
+typedef struct MpLook
 {
 	const MpSettings *settings;
 	const MpNewAccount *account;
-	TimestampTz start;
-	int			count;			/* of those found */
-	int64		id;				/* the last of them */
-} Look;
+	TimestampTz start;			/* of the request */
+	int64		id;				/* of the last that was found */
+	int			count;			/* -1: the accounts could not be listed */
+} MpLook;
 
 MP_NORETURN static void raise_spoilt(const MpError *error, const char *name,
 									 int64 id);
 static char *say_found(const char *name, int64 id, int count);
-static void look_once(void *arg);
-static int64 look_for(const MpSettings *settings,
-					  const MpNewAccount *account, TimestampTz start,
-					  int *count);
-static int64 find_likely(const MpSettings *settings,
-						 const MpNewAccount *account, TimestampTz start,
-						 int *count);
+static void find_likely(void *arg);
 static bool is_candidate(const MpRecord *record, const MpNewAccount *account,
 						 TimestampTz start);
 static bool same_text(const MpValue *value, const char *text);
+static bool is_username(const MpValue *value, const char *name);
 
 /* Should it be cut short, the entry still stands, and the abort warns of
  * it. */
@@ -57,22 +53,21 @@ mp_creation_raise_unknown(MpCreation *creation, const MpNewAccount *account,
 	char	   *name = pstrdup(creation->username);
 	MpError		error;
 	char	   *found;
-	int64		id;
-	int			count;
+	MpLook		look = {settings, account, start, 0, 0};
 
 	mp_error_describe(creation->create, settings, &error);
 	mp_creation_end_create(creation, MP_CREATION_UNKNOWN);
-	id = look_for(settings, account, start, &count);
-
-	if (count == 1 && id == named)
+	if (mp_attempt(find_likely, &look) != NULL)
+		look.count = -1;
+	if (look.count == 1 && look.id == named)
 	{
-		(void) mp_creation_note_made(creation, id);
-		raise_spoilt(&error, name, id);
+		(void) mp_creation_note_made(creation, named);
+		raise_spoilt(&error, name, named);
 	}
 	mp_creation_pop(creation);
 	error.message = psprintf("the outcome of %s is unknown: %s", title,
 							 error.message);
-	found = say_found(name, id, count);
+	found = say_found(name, look.id, look.count);
 	if (error.sqlstate != ERRCODE_FDW_INVALID_DATA_TYPE)
 	{
 		error.sqlstate = ERRCODE_CONNECTION_FAILURE;
@@ -80,10 +75,10 @@ mp_creation_raise_unknown(MpCreation *creation, const MpNewAccount *account,
 	}
 	error.detail = error.detail == NULL ? found :
 		psprintf("%s\n%s", error.detail, found);
-	error.hint = count == 1 ?
+	error.hint = look.count == 1 ?
 		psprintf("To remove it: DELETE FROM %s WHERE id = " INT64_FORMAT ";",
-				 table, id) :
-		psprintf("To look for it: SELECT id, username, created FROM %s WHERE username = %s;",
+				 table, look.id) :
+		psprintf("To look for it: SELECT id, username, created FROM %s WHERE starts_with(username, %s);",
 				 table, quote_literal_cstr(name));
 	mp_error_throw(&error);
 }
@@ -111,7 +106,7 @@ say_found(const char *name, int64 id, int count)
 		return psprintf("The accounts could not be listed, so it is not known whether one with the name \"%s\" was created.",
 						name);
 	if (count == 0)
-		return psprintf("The accounts were listed: none with the name \"%s\" has appeared, so it was probably not created.",
+		return psprintf("The accounts were listed: none with the name \"%s\" has appeared so far; it may appear later.",
 						name);
 	if (count == 1)
 		return psprintf("Service account " INT64_FORMAT " with the name \"%s\" has appeared: it was probably created by this statement, and its secret is lost.",
@@ -120,55 +115,30 @@ say_found(const char *name, int64 id, int count)
 					count, name);
 }
 
-/* As find_likely(), but a failure to list is no error: *count is -1. */
-static int64
-look_for(const MpSettings *settings, const MpNewAccount *account,
-		 TimestampTz start, int *count)
-{
-	Look		look = {
-		.settings = settings,.account = account,.start = start,
-	};
-
-	*count = mp_attempt(look_once, &look) == NULL ? look.count : -1;
-	return look.id;
-}
-
+/* An MpLook *: the accounts of that name that are new. */
 static void
-look_once(void *arg)
+find_likely(void *arg)
 {
-	Look	   *look = arg;
-
-	look->id = find_likely(look->settings, look->account, look->start,
-						   &look->count);
-}
-
-/* The accounts of that name that are new: *count of them, and the last. */
-static int64
-find_likely(const MpSettings *settings, const MpNewAccount *account,
-			TimestampTz start, int *count)
-{
+	MpLook	   *look = arg;
 	MpLookup	lookup = {.relation = MP_RELATION_ACCOUNTS};
-	MpFetch    *fetch = mp_fetch_begin(settings, &lookup,
+	MpFetch    *fetch = mp_fetch_begin(look->settings, &lookup,
 									   MP_FIELD_BIT(MP_FIELD_ID) |
 									   MP_FIELD_BIT(MP_FIELD_USERNAME) |
 									   MP_FIELD_BIT(MP_FIELD_NAME) |
 									   MP_FIELD_BIT(MP_FIELD_CREATED));
 	const MpRecord *record;
-	int64		id = 0;
-	int			found = 0;
 
 	while (mp_fetch_next_wait(fetch, &record))
 	{
-		if (!is_candidate(record, account, start) ||
-			mp_creation_is_own(settings,
-							   record->values[MP_FIELD_ID].as.integer))
+		int64		id = record->values[MP_FIELD_ID].as.integer;
+
+		if (!is_candidate(record, look->account, look->start) ||
+			mp_creation_is_own(look->settings, id))
 			continue;
-		id = record->values[MP_FIELD_ID].as.integer;
-		found++;
+		look->id = id;
+		look->count++;
 	}
 	mp_fetch_end(fetch);
-	*count = found;
-	return id;
 }
 
 /* Of that name, and not older than the request by the API's clock. */
@@ -179,9 +149,9 @@ is_candidate(const MpRecord *record, const MpNewAccount *account,
 	const MpValue *values = record->values;
 
 	if (account->username != NULL ?
-		!same_text(&values[MP_FIELD_USERNAME], account->username) :
+		!is_username(&values[MP_FIELD_USERNAME], account->username) :
 		!same_text(&values[MP_FIELD_NAME], account->name) &&
-		!same_text(&values[MP_FIELD_USERNAME], account->name))
+		!is_username(&values[MP_FIELD_USERNAME], account->name))
 		return false;
 	return !values[MP_FIELD_CREATED].present ||
 		values[MP_FIELD_CREATED].as.time >=
@@ -193,4 +163,20 @@ same_text(const MpValue *value, const char *text)
 {
 	return value->present && value->as.text.length == strlen(text) &&
 		memcmp(value->as.text.data, text, value->as.text.length) == 0;
+}
+
+/* As it was sent, or with what Mixpanel adds: bot.a2b789.mp-service-account */
+static bool
+is_username(const MpValue *value, const char *name)
+{
+	size_t		length = strlen(name);
+	size_t		suffix = strlen(USERNAME_SUFFIX);
+	const MpText *text = &value->as.text;
+
+	if (same_text(value, name))
+		return true;
+	return value->present && text->length >= length + suffix &&
+		memcmp(text->data, name, length) == 0 && text->data[length] == '.' &&
+		memcmp(text->data + text->length - suffix, USERNAME_SUFFIX,
+			   suffix) == 0;
 }

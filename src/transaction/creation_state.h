@@ -24,7 +24,9 @@ typedef enum MpCreationState
 	MP_CREATION_REFUSED,		/* it was certainly not made */
 	MP_CREATION_MADE,			/* it exists; its id is known */
 	MP_CREATION_DELETING,		/* its deletion is under way */
-	MP_CREATION_GONE,			/* it was seen to be deleted */
+	MP_CREATION_ABSENT,			/* its deletion was answered 404: it is gone,
+								 * or the API does not show it yet */
+	MP_CREATION_GONE,			/* it was deleted */
 } MpCreationState;
 
 /* Written by creation_list.c alone. */
@@ -35,7 +37,7 @@ typedef struct MpCreation
 	int			level;			/* of the subtransaction */
 	CommandId	cid;
 	char	   *username;		/* or name, for messages */
-	int64		id;				/* MADE, DELETING, GONE; else 0 */
+	int64		id;				/* MADE and after; else 0 */
 	MpCall	   *create;			/* SENT; else NULL */
 	MpCall	   *deletion;		/* DELETING; else NULL */
 } MpCreation;
@@ -65,7 +67,7 @@ extern void mp_creation_end_create(MpCreation *creation,
 /* SENT or UNKNOWN -> MADE; returns the call, which is the caller's now. */
 extern MpCall *mp_creation_note_made(MpCreation *creation, int64 id);
 
-/* MADE -> DELETING, and back or -> GONE. */
+/* MADE or ABSENT -> DELETING, and back or -> GONE. */
 extern void mp_creation_delete(MpCreation *creation, MpCall *deletion);
 extern void mp_creation_end_deletion(MpCreation *creation,
 									 MpCreationState state);
@@ -74,11 +76,9 @@ extern void mp_creation_end_deletion(MpCreation *creation,
  * on. */
 extern void mp_creation_drop(int first);
 
-/* Does a failed create say that the account was certainly not made? */
+/* Does a failed create say that the account was certainly not made?  Only the
+ * API's own refusal does, or a request that was never sent. */
 extern bool mp_creation_is_refusal(const MpCall *create);
-
-/* Is an account one that this transaction has created? */
-extern bool mp_creation_is_own(const MpSettings *settings, int64 id);
 
 /* ---- creation_look.c: outcomes that nobody told ---- */
 

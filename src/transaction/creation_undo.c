@@ -17,6 +17,8 @@
 #include "transaction/creation_state.h"
 
 #define UNDO_TIME 10000			/* ms for all of one abort */
+#define FIRST_WAIT 250			/* ms before a deletion is sent again */
+#define MAX_WAIT 2000
 
 /* Undoing that came to no end: ms, in which statement, and since when. */
 static long undo_wasted = 0;
@@ -29,9 +31,13 @@ static void end_undo(TimestampTz deadline);
 static void settle_answers(int first, TimestampTz deadline);
 static bool answers_pending(int first);
 static void take_answer(MpCreation *creation);
-static void start_deletions(int first);
+static void delete_accounts(int first, TimestampTz deadline);
+static bool any_absent(int first);
+static bool nap(TimestampTz until);
+static void start_deletions(int first, MpCreationState state);
 static void await_deletions(int first, TimestampTz deadline);
 static bool deletions_pending(int first);
+static MpCreationState judge_deletion(const MpCreation *creation);
 static void warn_of_rest(int first);
 static void warn_of(const MpCreation *creation);
 
@@ -51,8 +57,7 @@ mp_creation_undo(int level)
 	QueryCancelPending = false;
 	deadline = begin_undo();
 	settle_answers(first, deadline);
-	start_deletions(first);
-	await_deletions(first, deadline);
+	delete_accounts(first, deadline);
 	end_undo(deadline);
 	warn_of_rest(first);
 	mp_creation_drop(first);
@@ -147,6 +152,13 @@ take_answer(MpCreation *creation)
 			break;
 		case MP_CALL_DONE:
 		case MP_CALL_FAILED:
+			id = mp_call_problem(creation->create)->fault.id;
+			if (mp_call_problem(creation->create)->kind ==
+				MP_PROBLEM_ERROR_BODY && id > 0)
+			{
+				mp_call_free(mp_creation_note_made(creation, id));
+				break;
+			}
 			refused = mp_creation_is_refusal(creation->create);
 			mp_creation_end_create(creation, refused ?
 								   MP_CREATION_REFUSED : MP_CREATION_UNKNOWN);
@@ -155,8 +167,47 @@ take_answer(MpCreation *creation)
 	mp_record_release(&record);
 }
 
+/*
+ * A 404 does not prove that an account is gone which the API may not show yet:
+ * it is asked to delete it again while the time lasts.
+ */
 static void
-start_deletions(int first)
+delete_accounts(int first, TimestampTz deadline)
+{
+	long		wait = FIRST_WAIT;
+	MpCreationState state = MP_CREATION_MADE;
+	TimestampTz until;
+
+	do
+	{
+		start_deletions(first, state);
+		state = MP_CREATION_ABSENT;
+		await_deletions(first, deadline);
+		until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), wait);
+		wait = Min(2 * wait, MAX_WAIT);
+	} while (any_absent(first) && until < deadline && nap(until));
+}
+
+static bool
+any_absent(int first)
+{
+	for (int i = first; i < mp_creation_count(); i++)
+		if (mp_creation_get(i)->state == MP_CREATION_ABSENT)
+			return true;
+	return false;
+}
+
+/* False if an interrupt ends it. */
+static bool
+nap(TimestampTz until)
+{
+	while (!QueryCancelPending && mp_session_wait_until(until))
+		continue;
+	return !QueryCancelPending;
+}
+
+static void
+start_deletions(int first, MpCreationState state)
 {
 	for (int i = first; i < mp_creation_count(); i++)
 	{
@@ -166,7 +217,7 @@ start_deletions(int first)
 		/* an answer that never came */
 		if (creation->state == MP_CREATION_SENT)
 			mp_creation_end_create(creation, MP_CREATION_UNKNOWN);
-		if (creation->state != MP_CREATION_MADE)
+		if (creation->state != state)
 			continue;
 		deletion = mp_api_delete_account(mp_session_http_if_any(),
 										 mp_changeset_target(creation->target),
@@ -201,13 +252,26 @@ deletions_pending(int first)
 		state = mp_call_next(creation->deletion, NULL);
 		if (state == MP_CALL_WAIT)
 			pending = true;
-		else if (state == MP_CALL_DONE ||
-				 mp_error_status(creation->deletion) == 404)
+		else if (state == MP_CALL_DONE)
 			mp_creation_end_deletion(creation, MP_CREATION_GONE);
 		else
-			mp_creation_end_deletion(creation, MP_CREATION_MADE);
+			mp_creation_end_deletion(creation, judge_deletion(creation));
 	}
 	return pending;
+}
+
+/* What a deletion that failed says of the account. */
+static MpCreationState
+judge_deletion(const MpCreation *creation)
+{
+	const MpProblem *problem = mp_call_problem(creation->deletion);
+	int			status = mp_error_status(creation->deletion);
+
+	if (problem->kind != MP_PROBLEM_HTTP)
+		return MP_CREATION_MADE;
+	if (status == 410 && !mp_error_is_foreign(creation->deletion))
+		return MP_CREATION_GONE;
+	return status == 404 ? MP_CREATION_ABSENT : MP_CREATION_MADE;
 }
 
 /* Name every account that was, or may have been, created and is not known to
@@ -219,8 +283,8 @@ warn_of_rest(int first)
 	{
 		MpCreationState state = mp_creation_get(i)->state;
 
-		if (state == MP_CREATION_UNKNOWN || state == MP_CREATION_MADE ||
-			state == MP_CREATION_DELETING)
+		if (state != MP_CREATION_NOTED && state != MP_CREATION_REFUSED &&
+			state != MP_CREATION_GONE)
 			warn_of(mp_creation_get(i));
 	}
 }
@@ -244,6 +308,8 @@ warn_of(const MpCreation *creation)
 				 errmsg("service account " INT64_FORMAT " (\"%s\") on server \"%s\" could not be deleted although the transaction that created it was rolled back",
 						creation->id, creation->username,
 						settings->server_name),
+				 creation->state == MP_CREATION_ABSENT ?
+				 errdetail("Each attempt was answered with status 404: the account is gone, or the API did not show it yet.") : 0,
 				 errhint("Delete the row with id " INT64_FORMAT " from the foreign table of service accounts.",
 						 creation->id)));
 }

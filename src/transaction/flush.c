@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "transaction/creation.h"
 #include "transaction/flush_state.h"
 
 #define MAX_RUNNING 128			/* units with a call, of all servers */
@@ -26,6 +27,7 @@ static void send_phases(MpFlush *flush);
 static int	count_deletions(const MpFlush *flush);
 static void run_units(MpFlush *flush);
 static bool run_batch(MpFlush *flush);
+static bool stops_others(const MpUnit *unit);
 static int	start_units(MpFlush *flush, MpUnit **running, int count);
 static int	count_running(MpUnit **running, int count, uint32 server_id);
 static bool check_unit(MpFlush *flush, MpUnit *unit);
@@ -92,6 +94,8 @@ send_phases(MpFlush *flush)
 	mp_flush_plan_memberships(flush);
 	mp_session_expect_commit(flush->unit_count + count_deletions(flush));
 	run_units(flush);
+	mp_flush_verify_additions(flush);
+	flush->next_unit = flush->unit_count;
 	mp_flush_plan_deletions(flush);
 	run_units(flush);
 }
@@ -120,8 +124,8 @@ run_units(MpFlush *flush)
 		{
 			put_back_waiting(flush, from);
 			raise_failure(flush, from, flush->next_unit);
-			settle_refusals(flush, from, flush->next_unit);
 		}
+		settle_refusals(flush, from, flush->next_unit);
 	}
 }
 
@@ -149,7 +153,7 @@ run_batch(MpFlush *flush)
 			if (!check_unit(flush, running[i]))
 				continue;
 			progress = true;
-			fine = fine && running[i]->state == MP_UNIT_DONE;
+			fine = fine && !stops_others(running[i]);
 			running[i--] = running[--count];
 		}
 		if (!fine)
@@ -157,6 +161,15 @@ run_batch(MpFlush *flush)
 		if (!progress && count > 0)
 			mp_session_wait(running[0]->call);
 	}
+}
+
+/* Deletions that are answered 404 are looked at together in the end. */
+static bool
+stops_others(const MpUnit *unit)
+{
+	return unit->state == MP_UNIT_FAILED ||
+		(unit->state == MP_UNIT_REFUSED &&
+		 unit->kind != MP_CALL_DELETE_ACCOUNT);
 }
 
 /* No more than the window takes: what it holds back could not be called back
@@ -218,6 +231,10 @@ accept_unit(MpFlush *flush, MpUnit *unit)
 	bool		fallback = unit->origin == MP_ORIGIN_FALLBACK;
 
 	mp_flush_accept_unit(flush, unit);
+	if (unit->kind == MP_CALL_DELETE_ACCOUNT)
+		mp_creation_note_gone(mp_changeset_target(unit->target),
+							  mp_flush_change(flush,
+											  unit->finals[0])->account);
 	if (unit->kind == MP_CALL_ADD_MEMBERSHIPS)
 		routes->bulk_add = MP_ROUTE_PRESENT;
 	else if (unit->kind == MP_CALL_REMOVE_MEMBERSHIPS)
@@ -236,12 +253,13 @@ static void
 judge_failure(MpFlush *flush, MpUnit *unit)
 {
 	int			status = mp_error_status(unit->call);
+	bool		deletion = unit->kind == MP_CALL_DELETE_ACCOUNT;
 
-	if (unit->kind == MP_CALL_DELETE_ACCOUNT && status == 404)
+	if (deletion && status == 410 && !mp_error_is_foreign(unit->call))
 		accept_unit(flush, unit);
-	else if (unit->kind != MP_CALL_DELETE_ACCOUNT &&
-			 (status == 400 || status == 404 || status == 405 ||
-			  status == 409))
+	else if (status == 404 ||
+			 (!deletion && (status == 400 || status == 405 ||
+							status == 409 || status == 410)))
 		mp_flush_refuse_unit(flush, unit);
 	else
 		mp_flush_fail_unit(flush, unit);
@@ -287,6 +305,7 @@ put_back_waiting(MpFlush *flush, int from)
 static void
 settle_refusals(MpFlush *flush, int from, int to)
 {
+	mp_flush_settle_deletions(flush, from, to);
 	for (int i = from; i < to; i++)
 	{
 		MpUnit	   *unit = flush->units[i];
@@ -309,6 +328,7 @@ raise_failure(MpFlush *flush, int from, int to)
 			continue;
 		mp_error_describe(unit->call, mp_changeset_target(unit->target),
 						  &error);
+		mp_flush_read_back(flush, unit);
 		mp_flush_raise(flush, &error);
 	}
 }

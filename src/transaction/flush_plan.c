@@ -25,6 +25,8 @@ typedef struct FinalList
 
 static void plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
 						const FinalList *removes);
+static void plan_additions(MpFlush *flush, uint16 target,
+						   const FinalList *adds);
 static void plan_adds(MpFlush *flush, const MpUnit *like,
 					  const FinalList *adds);
 static void plan_rectangle(MpFlush *flush, const MpUnit *like,
@@ -65,6 +67,19 @@ mp_flush_plan_memberships(MpFlush *flush)
 }
 
 void
+mp_flush_plan_additions(MpFlush *flush, uint16 target, const int *finals,
+						int count)
+{
+	int		   *copy = palloc_extended(sizeof(int) * (Size) count,
+									   MCXT_ALLOC_HUGE);
+	FinalList	adds = {memcpy(copy, finals, sizeof(int) * (Size) count),
+	count};
+
+	plan_additions(flush, target, &adds);
+	pfree(copy);
+}
+
+void
 mp_flush_plan_deletions(MpFlush *flush)
 {
 	for (int i = 0; i < flush->final_count; i++)
@@ -94,7 +109,17 @@ plan_target(MpFlush *flush, uint16 target, const FinalList *adds,
 		plan_singles(flush, &like, removes);
 	else
 		plan_removals(flush, &like, removes);
-	single = is_single(settings, routes->bulk_add);
+	plan_additions(flush, target, adds);
+}
+
+static void
+plan_additions(MpFlush *flush, uint16 target, const FinalList *adds)
+{
+	const MpSettings *settings = mp_changeset_target(target);
+	const MpRoutes *routes = mp_session_routes(settings);
+	bool		single = is_single(settings, routes->bulk_add);
+	MpUnit		like = {.origin = MP_ORIGIN_PLAN,.target = target};
+
 	like.kind = single ? MP_CALL_ADD_MEMBERSHIP : MP_CALL_ADD_MEMBERSHIPS;
 	if (single)
 		plan_singles(flush, &like, adds);

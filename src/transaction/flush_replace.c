@@ -13,55 +13,20 @@
 
 #include "transaction/flush_state.h"
 
-static int	find_members(const MpFlush *flush, const MpUnit *unit,
-						 int *finals);
-static bool remove_members(MpFlush *flush, MpUnit *removal);
+#define FATE(fate) (1u << (MP_FATE_##fate))
+
+static bool remove_members(MpFlush *flush, const MpUnit *removal);
 static bool remove_one_by_one(MpFlush *flush, const MpUnit *removal);
 static bool run_removal(MpFlush *flush, const MpUnit *removal, bool *refused);
 static void add_again(MpFlush *flush, MpUnit *unit);
-static void restore_members(MpFlush *flush, const MpUnit *unit);
+static void restore_members(MpFlush *flush, const MpUnit *unit,
+							uint32 fates);
 static void restore_member(MpFlush *flush, const MpUnit *unit,
 						   const MpGrant *grant);
-static const char *original_role(const MpChange *change);
+static const char *original_role(const MpFlush *flush, int final);
 
-bool
-mp_flush_any_replaces(const MpFlush *flush, const MpUnit *unit)
-{
-	for (int i = 0; i < unit->count; i++)
-		if (flush->finals[unit->finals[i]].replaces)
-			return true;
-	return false;
-}
-
-void
-mp_flush_replace_members(MpFlush *flush, MpUnit *unit)
-{
-	int		   *finals = palloc(sizeof(int) * (Size) unit->count);
-	MpUnit		removal = *unit;
-	MpError		error;
-
-	Assert(unit->state == MP_UNIT_REFUSED);
-	removal.kind = unit->kind == MP_CALL_ADD_MEMBERSHIPS ?
-		MP_CALL_REMOVE_MEMBERSHIPS : MP_CALL_REMOVE_MEMBERSHIP;
-	removal.finals = finals;
-	removal.count = find_members(flush, unit, finals);
-	elog(DEBUG1, "mixpanel_sa_fdw: %s was refused with status %d: removing %d members first",
-		 mp_call_title(unit->call), mp_error_status(unit->call),
-		 removal.count);
-	if (remove_members(flush, &removal))
-	{
-		add_again(flush, unit);
-		return;
-	}
-	mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
-					  &error);
-	restore_members(flush, unit);
-	mp_flush_raise(flush, &error);
-}
-
-/* The changes of those who may be members already; returns how many. */
-static int
-find_members(const MpFlush *flush, const MpUnit *unit, int *finals)
+int
+mp_flush_find_replaced(const MpFlush *flush, const MpUnit *unit, int *finals)
 {
 	int			count = 0;
 
@@ -71,9 +36,35 @@ find_members(const MpFlush *flush, const MpUnit *unit, int *finals)
 	return count;
 }
 
+void
+mp_flush_replace_members(MpFlush *flush, MpUnit *unit, const int *finals,
+						 int count)
+{
+	MpUnit		removal = *unit;
+	MpError		error;
+
+	Assert(unit->state == MP_UNIT_REFUSED || unit->state == MP_UNIT_WAITING);
+	removal.kind = unit->kind == MP_CALL_ADD_MEMBERSHIPS ?
+		MP_CALL_REMOVE_MEMBERSHIPS : MP_CALL_REMOVE_MEMBERSHIP;
+	removal.finals = finals;
+	removal.count = count;
+	elog(DEBUG1, "mixpanel_sa_fdw: %d additions are made after %d members are removed",
+		 unit->count, count);
+	if (count == 0 || remove_members(flush, &removal))
+	{
+		add_again(flush, unit);
+		flush->replaced = true;
+		return;
+	}
+	mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
+					  &error);
+	restore_members(flush, unit, FATE(REMOVED));
+	mp_flush_raise(flush, &error);
+}
+
 /* False if a removal fails; one by one where all of them are refused. */
 static bool
-remove_members(MpFlush *flush, MpUnit *removal)
+remove_members(MpFlush *flush, const MpUnit *removal)
 {
 	bool		refused;
 
@@ -122,35 +113,44 @@ run_removal(MpFlush *flush, const MpUnit *removal, bool *refused)
 	return false;
 }
 
+/*
+ * A refusal of it gives those that were removed, or may have been, their roles
+ * back; where no answer came, it may still be carried out.
+ */
 static void
 add_again(MpFlush *flush, MpUnit *unit)
 {
 	MpError		error;
+	int			status;
 
 	if (mp_flush_run_change(flush, unit, MP_EVIDENCE_LOST))
 	{
-		mp_flush_accept_unit(flush, unit);
+		mp_flush_note(flush, unit->finals, unit->count,
+					  MP_EVIDENCE_ACCEPTED);
 		return;
 	}
 	mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
 					  &error);
-	if (!mp_flush_may_be_applied(flush->side_call))
-		restore_members(flush, unit);
+	status = mp_error_status(flush->side_call);
+	if (!mp_flush_may_be_applied(flush->side_call) ||
+		(status >= 400 && status < 500))
+		restore_members(flush, unit, FATE(REMOVED) | FATE(REPLACING));
 	mp_flush_raise(flush, &error);
 }
 
-/* Those that were removed; one call each: old roles need form no rectangle. */
+/* Those with one of these fates; one call each: old roles need form no
+ * rectangle. */
 static void
-restore_members(MpFlush *flush, const MpUnit *unit)
+restore_members(MpFlush *flush, const MpUnit *unit, uint32 fates)
 {
 	for (int i = 0; i < unit->count; i++)
 	{
-		const MpChange *change = mp_flush_change(flush, unit->finals[i]);
-		MpGrant		grant = {change->project, original_role(change)};
+		int			final = unit->finals[i];
+		const MpChange *change = mp_flush_change(flush, final);
+		MpGrant		grant = {change->project, original_role(flush, final)};
 		MpUnit		one = *unit;
 
-		if (grant.role == NULL ||
-			flush->fates[unit->finals[i]] != MP_FATE_REMOVED)
+		if (grant.role == NULL || (fates & (1u << flush->fates[final])) == 0)
 			continue;
 		one.finals = &unit->finals[i];
 		one.count = 1;
@@ -176,10 +176,14 @@ restore_member(MpFlush *flush, const MpUnit *unit, const MpGrant *grant)
 					  MP_EVIDENCE_RESTORED);
 }
 
-/* The role before the transaction; NULL: not known. */
+/* The role before the transaction, as it was read last; NULL: not known. */
 static const char *
-original_role(const MpChange *change)
+original_role(const MpFlush *flush, int final)
 {
+	const MpChange *change = mp_flush_change(flush, final);
+
+	if (flush->roles != NULL && flush->roles[final] != NULL)
+		return flush->roles[final];
 	while (change->previous >= 0)
 		change = mp_changeset_get(change->previous);
 	return change->old_role;

@@ -24,8 +24,9 @@ typedef struct Section
 
 static const Section sections[] = {
 	{FATE(APPLIED), true, "Applied"},
-	{FATE(NOT_SENT) | FATE(REFUSED) | FATE(RESTORED), true, "Not applied"},
-	{FATE(IN_DOUBT), false, "Sent, but whether it was applied is not known"},
+	{FATE(NOT_SENT) | FATE(REFUSED) | FATE(RESTORED) | FATE(SEEN_UNDONE),
+	true, "Not applied"},
+	{FATE(PARTLY) | FATE(IN_DOUBT), false, "Sent, but whether it was applied is not known"},
 	{FATE(REMOVED), false,
 	"Removed to be added with another role, but not added"},
 	{FATE(REPLACING), false,
@@ -66,31 +67,47 @@ mp_flush_report(MpFlush *flush)
 static void
 append_section(const MpFlush *flush, const Section *section, StringInfo text)
 {
+	int		   *finals = palloc_extended(sizeof(int) *
+										 (Size) (flush->final_count + 1),
+										 MCXT_ALLOC_HUGE);
 	int			count = 0;
-	int			named = 0;
 
 	for (int i = 0; i < flush->final_count; i++)
-		count += is_of_section(flush, i, section);
-	if (count == 0 && !section->always)
-		return;
-	appendStringInfo(text, "%s%s: %d", text->len > 0 ? "\n" : "",
-					 section->title, count);
-	for (int i = 0; i < flush->final_count && named < CHANGES_NAMED; i++)
-	{
-		if (!is_of_section(flush, i, section))
-			continue;
-		appendStringInfoString(text, named++ == 0 ? " (" : "; ");
-		append_change(mp_flush_change(flush, i), flush->finals[i].kind, text);
-	}
-	if (named > 0)
-		appendStringInfoString(text, named < count ? "; ...)" : ")");
-	appendStringInfoChar(text, '.');
+		if (is_of_section(flush, i, section))
+			finals[count++] = i;
+	if (count > 0 || section->always)
+		appendStringInfo(text, "%s%s: %d", text->len > 0 ? "\n" : "",
+						 section->title, count);
+	if (count > 0)
+		appendStringInfo(text, " (%s)",
+						 mp_flush_name_changes(flush, finals, count));
+	if (count > 0 || section->always)
+		appendStringInfoChar(text, '.');
+	pfree(finals);
 }
 
 static bool
 is_of_section(const MpFlush *flush, int final, const Section *section)
 {
 	return (section->fates & (1u << flush->fates[final])) != 0;
+}
+
+char *
+mp_flush_name_changes(const MpFlush *flush, const int *finals, int count)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0; i < count && i < CHANGES_NAMED; i++)
+	{
+		if (i > 0)
+			appendStringInfoString(&text, "; ");
+		append_change(mp_flush_change(flush, finals[i]),
+					  flush->finals[finals[i]].kind, &text);
+	}
+	if (count > CHANGES_NAMED)
+		appendStringInfoString(&text, "; ...");
+	return text.data;
 }
 
 static void

@@ -14,6 +14,8 @@
 
 #include "postgres.h"
 
+#include "utils/timestamp.h"
+
 #include "remote/error.h"
 #include "remote/session.h"
 #include "transaction/changeset.h"
@@ -25,28 +27,36 @@ typedef enum MpFate
 	MP_FATE_NOT_SENT,
 	MP_FATE_REFUSED,			/* answered: it was not carried out */
 	MP_FATE_APPLIED,			/* answered: it was */
+	MP_FATE_PARTLY,				/* sent with others and refused: a part may
+								 * have been carried out; or to be removed and
+								 * not found.  A read tells. */
 	MP_FATE_IN_DOUBT,			/* sent, and no usable answer came */
 	MP_FATE_REMOVED,			/* a member to be added anew with another
 								 * role: removed, not added yet */
 	MP_FATE_REPLACING,			/* the same, but one of the two was sent, and
 								 * no usable answer came */
 	MP_FATE_RESTORED,			/* removed, then given the old role again */
+	MP_FATE_SEEN_UNDONE,		/* sent; a read showed that it is not so */
 } MpFate;
 
-#define MP_FATE_COUNT (MP_FATE_RESTORED + 1)
+#define MP_FATE_COUNT (MP_FATE_SEEN_UNDONE + 1)
 
 /* What an answer, or the lack of one, tells of a change. */
 typedef enum MpEvidence
 {
 	MP_EVIDENCE_ACCEPTED,		/* it was carried out */
 	MP_EVIDENCE_REFUSED,		/* this attempt was not */
-	MP_EVIDENCE_LOST,			/* this attempt may have been */
+	MP_EVIDENCE_PARTLY,			/* this attempt was answered, but the answer
+								 * does not tell */
+	MP_EVIDENCE_LOST,			/* this attempt may have been, or may yet be */
 	MP_EVIDENCE_REMOVED,		/* the member to be replaced was removed */
 	MP_EVIDENCE_REMOVAL_LOST,	/* or may have been */
 	MP_EVIDENCE_RESTORED,		/* and has its old role again */
+	MP_EVIDENCE_SEEN_DONE,		/* a read shows what the change asks for */
+	MP_EVIDENCE_SEEN_UNDONE,	/* or something else */
 } MpEvidence;
 
-#define MP_EVIDENCE_COUNT (MP_EVIDENCE_RESTORED + 1)
+#define MP_EVIDENCE_COUNT (MP_EVIDENCE_SEEN_UNDONE + 1)
 
 typedef enum MpUnitState
 {
@@ -80,6 +90,15 @@ typedef struct MpUnit
 	MpCall	   *call;			/* RUNNING, REFUSED, FAILED; else NULL */
 } MpUnit;
 
+/* What a read has shown of the pair of a change. */
+typedef enum MpSeen
+{
+	MP_SEEN_NOTHING,			/* the server cannot list memberships */
+	MP_SEEN_ABSENT,
+	MP_SEEN_OTHER_ROLE,			/* a member, but not as the change asks */
+	MP_SEEN_MEMBER,
+} MpSeen;
+
 /* One COMMIT; in a context of its own. */
 typedef struct MpFlush
 {
@@ -101,6 +120,16 @@ typedef struct MpFlush
 	/* written by flush.c alone */
 	int			next_unit;		/* the first that is still WAITING */
 	bool		complete;		/* all was sent and applied */
+
+	TimestampTz lag_end;		/* how long accounts of this transaction may
+								 * stay unseen; 0: none was */
+
+	/* written by flush_look.c alone */
+	const char **roles;			/* of each final that a read has shown as a
+								 * member; NULL: none was read yet */
+
+	/* written by flush_replace.c alone */
+	bool		replaced;		/* a member was removed and added again */
 
 	/* written by flush_culprit.c alone */
 	MpRecord	side_record;	/* of the answer to a call that reads */
@@ -132,14 +161,16 @@ extern void mp_flush_start_unit(MpFlush *flush, MpUnit *unit);
 /* RUNNING or REFUSED -> DONE: its changes are applied. */
 extern void mp_flush_accept_unit(MpFlush *flush, MpUnit *unit);
 
-/* RUNNING -> REFUSED or FAILED; the call stays, to be described. */
+/* RUNNING -> REFUSED or FAILED; notes what the call's failure tells.  The call
+ * stays, to be described. */
 extern void mp_flush_refuse_unit(MpFlush *flush, MpUnit *unit);
 extern void mp_flush_fail_unit(MpFlush *flush, MpUnit *unit);
 
 /* RUNNING -> WAITING: given up before its answer came. */
 extern void mp_flush_withdraw_unit(MpFlush *flush, MpUnit *unit);
 
-/* REFUSED -> DONE: other units do its work. */
+/* WAITING or REFUSED -> DONE: other calls do its work, or a read has shown
+ * that there is nothing to do. */
 extern void mp_flush_replace_unit(MpUnit *unit);
 
 /* Whatever is under way will not be awaited. */
@@ -167,6 +198,11 @@ extern bool mp_flush_run_call(MpFlush *flush, MpCall *call,
 extern void mp_flush_begin_read(MpFlush *flush, MpCall *call);
 
 
+/* REFUSED -> DONE, and a new unit for the same changes a little later: the API
+ * may not show an account yet that this transaction has created.
+ * False, and nothing done, once it has been waited for long enough. */
+extern bool mp_flush_try_later(MpFlush *flush, MpUnit *unit);
+
 /* May a call that failed, or was given up, have been carried out? */
 extern bool mp_flush_may_be_applied(const MpCall *call);
 
@@ -178,34 +214,72 @@ extern int	mp_flush_compare_pairs(const void *a, const void *b);
 extern void mp_flush_plan_memberships(MpFlush *flush);
 extern void mp_flush_plan_deletions(MpFlush *flush);
 
+/* Some additions of one target. */
+extern void mp_flush_plan_additions(MpFlush *flush, uint16 target,
+									const int *finals, int count);
+
 /* ---- flush_settle.c: refusals ---- */
 
 /* Find a remedy for a REFUSED unit (new units, or DONE), or raise. */
 extern void mp_flush_settle(MpFlush *flush, MpUnit *unit);
 
+/* The same for those of these units that delete accounts, all at once. */
+extern void mp_flush_settle_deletions(MpFlush *flush, int from, int to);
+
 /* ---- flush_replace.c: members that must be removed before ---- */
 
-/* May the server refuse an addition because the member is there already? */
-extern bool mp_flush_any_replaces(const MpFlush *flush, const MpUnit *unit);
+/* The changes of a unit whose members may be there already; returns how
+ * many. */
+extern int	mp_flush_find_replaced(const MpFlush *flush, const MpUnit *unit,
+								   int *finals);
 
-/* Remove the members of a REFUSED unit, then add all of it; raises where that
- * fails, after those that were removed have their old roles again. */
-extern void mp_flush_replace_members(MpFlush *flush, MpUnit *unit);
+/*
+ * Remove these members, changes of the unit, then make the unit's additions;
+ * raises where that fails, after those that were removed have their old roles
+ * again.
+ */
+extern void mp_flush_replace_members(MpFlush *flush, MpUnit *unit,
+									 const int *finals, int count);
 
-/* ---- flush_culprit.c: looking by reading ---- */
+/* ---- flush_verify.c: additions that were accepted ---- */
 
-/* A final of the unit whose account, or project, is not there; -1: none is
- * missing, or it cannot be told.  *unreadable: the server has the call that
- * would tell, but it failed. */
-extern int	mp_flush_missing_account(const MpFlush *flush,
-									 const MpUnit *unit);
-extern int	mp_flush_missing_project(MpFlush *flush, const MpUnit *unit,
-									 bool *unreadable);
+/* Read back all additions of the COMMIT; mends or raises where they were not
+ * carried out, warns where that cannot be seen. */
+extern void mp_flush_verify_additions(MpFlush *flush);
 
-/* Is the unit's first change about a member that is there now?  *known: false
- * where the server cannot list memberships. */
-extern bool mp_flush_is_member(const MpFlush *flush, const MpUnit *unit,
-							   bool *known);
+/* ---- flush_look.c: reading what is there ---- */
+
+/*
+ * Which of these pairs, all of one target, are members now?  seen[i] is told
+ * of finals[i].  By the account or by the project, whichever are fewer.  False
+ * where the read fails; *why is the error's message.
+ */
+extern bool mp_flush_look(MpFlush *flush, const int *finals, int count,
+						  MpSeen *seen, char **why);
+
+/* The same for accounts: there[i] tells whether that of finals[i] is. */
+extern bool mp_flush_look_accounts(MpFlush *flush, const int *finals,
+								   int count, bool *there, char **why);
+
+/* A unit was refused, which ends the COMMIT: note what a read shows of those
+ * changes that only a read can tell of. */
+extern void mp_flush_read_back(MpFlush *flush, const MpUnit *unit);
+
+/* ---- flush_culprit.c: who is not there ---- */
+
+typedef struct MpCulprits
+{
+	int			account;		/* a final whose account is not there; -1 */
+	int			project;		/* the same of projects */
+	bool		own_account;	/* an account is not there that this
+								 * transaction has created */
+	bool		unreadable;		/* the server has the calls that would tell,
+								 * but one of them failed */
+} MpCulprits;
+
+/* Look for what a unit names and is not there.  Raises nothing but 57014. */
+extern void mp_flush_find_culprits(MpFlush *flush, const MpUnit *unit,
+								   MpCulprits *culprits);
 
 /* ---- flush_report.c: words ---- */
 
@@ -214,5 +288,10 @@ MP_NORETURN extern void mp_flush_raise(MpFlush *flush, MpError *error);
 
 /* "Applied: ...", palloc'ed; takes calls under way for given up. */
 extern char *mp_flush_report(MpFlush *flush);
+
+/* "service account 5 in project 7 as admin; ...": some changes, the first of
+ * them by name. */
+extern char *mp_flush_name_changes(const MpFlush *flush, const int *finals,
+								   int count);
 
 #endif							/* MP_TRANSACTION_FLUSH_STATE_H */

@@ -16,6 +16,9 @@
 #include "catalog/array.h"
 #include "transaction/flush_state.h"
 
+#define MAX_LAG 10000			/* ms until the API shows a new account */
+#define LAG_WAIT 300			/* ms between attempts until then */
+
 /* Must not happen: a change that is applied is not sent again, and only what
  * was removed can be given back. */
 #define NEVER UINT8_MAX
@@ -25,58 +28,101 @@ static const uint8 next_fates[MP_FATE_COUNT][MP_EVIDENCE_COUNT] = {
 	[MP_FATE_NOT_SENT] = {
 		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
 		[MP_EVIDENCE_REFUSED] = MP_FATE_REFUSED,
+		[MP_EVIDENCE_PARTLY] = MP_FATE_PARTLY,
 		[MP_EVIDENCE_LOST] = MP_FATE_IN_DOUBT,
 		[MP_EVIDENCE_REMOVED] = NEVER,
 		[MP_EVIDENCE_REMOVAL_LOST] = NEVER,
 		[MP_EVIDENCE_RESTORED] = NEVER,
+		[MP_EVIDENCE_SEEN_DONE] = NEVER,
+		[MP_EVIDENCE_SEEN_UNDONE] = NEVER,
 	},
 	[MP_FATE_REFUSED] = {
 		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
 		[MP_EVIDENCE_REFUSED] = MP_FATE_REFUSED,
+		[MP_EVIDENCE_PARTLY] = MP_FATE_PARTLY,
 		[MP_EVIDENCE_LOST] = MP_FATE_IN_DOUBT,
 		[MP_EVIDENCE_REMOVED] = MP_FATE_REMOVED,
 		[MP_EVIDENCE_REMOVAL_LOST] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_RESTORED] = NEVER,
+		[MP_EVIDENCE_SEEN_DONE] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_SEEN_UNDONE] = MP_FATE_SEEN_UNDONE,
 	},
 	[MP_FATE_APPLIED] = {
 		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
 		[MP_EVIDENCE_REFUSED] = NEVER,
+		[MP_EVIDENCE_PARTLY] = NEVER,
 		[MP_EVIDENCE_LOST] = NEVER,
 		[MP_EVIDENCE_REMOVED] = NEVER,
 		[MP_EVIDENCE_REMOVAL_LOST] = NEVER,
 		[MP_EVIDENCE_RESTORED] = NEVER,
+		[MP_EVIDENCE_SEEN_DONE] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_SEEN_UNDONE] = MP_FATE_SEEN_UNDONE,
 	},
-	[MP_FATE_IN_DOUBT] = {
+	[MP_FATE_PARTLY] = {
 		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
-		[MP_EVIDENCE_REFUSED] = MP_FATE_IN_DOUBT,
+		[MP_EVIDENCE_REFUSED] = MP_FATE_PARTLY,
+		[MP_EVIDENCE_PARTLY] = MP_FATE_PARTLY,
 		[MP_EVIDENCE_LOST] = MP_FATE_IN_DOUBT,
 		[MP_EVIDENCE_REMOVED] = MP_FATE_REMOVED,
 		[MP_EVIDENCE_REMOVAL_LOST] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_RESTORED] = NEVER,
+		[MP_EVIDENCE_SEEN_DONE] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_SEEN_UNDONE] = MP_FATE_SEEN_UNDONE,
+	},
+	[MP_FATE_IN_DOUBT] = {
+		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_REFUSED] = MP_FATE_IN_DOUBT,
+		[MP_EVIDENCE_PARTLY] = MP_FATE_IN_DOUBT,
+		[MP_EVIDENCE_LOST] = MP_FATE_IN_DOUBT,
+		[MP_EVIDENCE_REMOVED] = MP_FATE_REMOVED,
+		[MP_EVIDENCE_REMOVAL_LOST] = MP_FATE_REPLACING,
+		[MP_EVIDENCE_RESTORED] = NEVER,
+		[MP_EVIDENCE_SEEN_DONE] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_SEEN_UNDONE] = MP_FATE_SEEN_UNDONE,
 	},
 	[MP_FATE_REMOVED] = {
 		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
 		[MP_EVIDENCE_REFUSED] = MP_FATE_REMOVED,
+		[MP_EVIDENCE_PARTLY] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_LOST] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_REMOVED] = MP_FATE_REMOVED,
 		[MP_EVIDENCE_REMOVAL_LOST] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_RESTORED] = MP_FATE_RESTORED,
+		[MP_EVIDENCE_SEEN_DONE] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_SEEN_UNDONE] = MP_FATE_REMOVED,
 	},
 	[MP_FATE_REPLACING] = {
 		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
 		[MP_EVIDENCE_REFUSED] = MP_FATE_REPLACING,
+		[MP_EVIDENCE_PARTLY] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_LOST] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_REMOVED] = MP_FATE_REMOVED,
 		[MP_EVIDENCE_REMOVAL_LOST] = MP_FATE_REPLACING,
 		[MP_EVIDENCE_RESTORED] = MP_FATE_RESTORED,
+		[MP_EVIDENCE_SEEN_DONE] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_SEEN_UNDONE] = MP_FATE_REPLACING,
 	},
 	[MP_FATE_RESTORED] = {
 		[MP_EVIDENCE_ACCEPTED] = NEVER,
 		[MP_EVIDENCE_REFUSED] = NEVER,
+		[MP_EVIDENCE_PARTLY] = NEVER,
 		[MP_EVIDENCE_LOST] = NEVER,
 		[MP_EVIDENCE_REMOVED] = NEVER,
 		[MP_EVIDENCE_REMOVAL_LOST] = NEVER,
 		[MP_EVIDENCE_RESTORED] = MP_FATE_RESTORED,
+		[MP_EVIDENCE_SEEN_DONE] = NEVER,
+		[MP_EVIDENCE_SEEN_UNDONE] = NEVER,
+	},
+	[MP_FATE_SEEN_UNDONE] = {
+		[MP_EVIDENCE_ACCEPTED] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_REFUSED] = MP_FATE_SEEN_UNDONE,
+		[MP_EVIDENCE_PARTLY] = MP_FATE_PARTLY,
+		[MP_EVIDENCE_LOST] = MP_FATE_IN_DOUBT,
+		[MP_EVIDENCE_REMOVED] = MP_FATE_REMOVED,
+		[MP_EVIDENCE_REMOVAL_LOST] = MP_FATE_REPLACING,
+		[MP_EVIDENCE_RESTORED] = NEVER,
+		[MP_EVIDENCE_SEEN_DONE] = MP_FATE_APPLIED,
+		[MP_EVIDENCE_SEEN_UNDONE] = MP_FATE_SEEN_UNDONE,
 	},
 };
 
@@ -84,10 +130,12 @@ static const char *const fate_names[MP_FATE_COUNT] = {
 	[MP_FATE_NOT_SENT] = "not sent",
 	[MP_FATE_REFUSED] = "refused",
 	[MP_FATE_APPLIED] = "applied",
+	[MP_FATE_PARTLY] = "partly refused",
 	[MP_FATE_IN_DOUBT] = "in doubt",
 	[MP_FATE_REMOVED] = "removed",
 	[MP_FATE_REPLACING] = "replacing",
 	[MP_FATE_RESTORED] = "restored",
+	[MP_FATE_SEEN_UNDONE] = "seen undone",
 };
 
 static const char *const state_names[] = {
@@ -102,6 +150,8 @@ static void free_calls(void *arg);
 static void set_state(MpUnit *unit, MpUnitState state);
 pg_attribute_unused() static bool is_step(MpUnitState from, MpUnitState to);
 static void end_call(MpUnit *unit);
+static MpEvidence refusal_tells(const MpUnit *unit);
+static MpEvidence failure_tells(const MpCall *call, int count);
 static void set_fate(MpFlush *flush, int final, MpEvidence evidence);
 static MpCall *start_call(const MpFlush *flush, const MpUnit *unit);
 static MpCall *start_bulk_add(const MpFlush *flush, const MpUnit *unit);
@@ -205,16 +255,14 @@ mp_flush_accept_unit(MpFlush *flush, MpUnit *unit)
 void
 mp_flush_refuse_unit(MpFlush *flush, MpUnit *unit)
 {
-	mp_flush_note(flush, unit->finals, unit->count, MP_EVIDENCE_REFUSED);
+	mp_flush_note(flush, unit->finals, unit->count, refusal_tells(unit));
 	set_state(unit, MP_UNIT_REFUSED);
 }
 
 void
 mp_flush_fail_unit(MpFlush *flush, MpUnit *unit)
 {
-	mp_flush_note(flush, unit->finals, unit->count,
-				  mp_flush_may_be_applied(unit->call) ?
-				  MP_EVIDENCE_LOST : MP_EVIDENCE_REFUSED);
+	mp_flush_note(flush, unit->finals, unit->count, refusal_tells(unit));
 	set_state(unit, MP_UNIT_FAILED);
 }
 
@@ -232,6 +280,24 @@ mp_flush_replace_unit(MpUnit *unit)
 {
 	set_state(unit, MP_UNIT_DONE);
 	end_call(unit);
+}
+
+bool
+mp_flush_try_later(MpFlush *flush, MpUnit *unit)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (flush->lag_end == 0)
+		flush->lag_end = TimestampTzPlusMilliseconds(now, MAX_LAG);
+	if (now >= flush->lag_end)
+		return false;
+	elog(DEBUG1, "mixpanel_sa_fdw: %s was refused with status %d for an account that was only just created: it is sent again",
+		 mp_call_title(unit->call), mp_error_status(unit->call));
+	mp_session_nap(Min(TimestampTzPlusMilliseconds(now, LAG_WAIT),
+					   flush->lag_end));
+	mp_flush_add_unit(flush, unit, unit->finals, unit->count);
+	mp_flush_replace_unit(unit);
+	return true;
 }
 
 void
@@ -255,11 +321,9 @@ static void
 set_state(MpUnit *unit, MpUnitState state)
 {
 	Assert(is_step(unit->state, state));
-	Assert(unit->call != NULL);
-	if (message_level_is_interesting(DEBUG2))
-		elog(DEBUG2, "mixpanel_sa_fdw: %s, %d changes: %s -> %s",
-			 mp_call_title(unit->call), unit->count,
-			 state_names[unit->state], state_names[state]);
+	elog(DEBUG2, "mixpanel_sa_fdw: %s, %d changes: %s -> %s",
+		 unit->call != NULL ? mp_call_title(unit->call) : "no call",
+		 unit->count, state_names[unit->state], state_names[state]);
 	unit->state = state;
 }
 
@@ -269,7 +333,7 @@ is_step(MpUnitState from, MpUnitState to)
 	switch (from)
 	{
 		case MP_UNIT_WAITING:
-			return to == MP_UNIT_RUNNING;
+			return to == MP_UNIT_RUNNING || to == MP_UNIT_DONE;
 		case MP_UNIT_RUNNING:
 			return to != MP_UNIT_RUNNING;
 		case MP_UNIT_REFUSED:
@@ -316,6 +380,56 @@ set_fate(MpFlush *flush, int final, MpEvidence evidence)
 	flush->fates[final] = to;
 }
 
+/*
+ * What the failure of a call tells of its changes.  Only the API's own refusal
+ * tells that they were not carried out, and of a set only one that comes
+ * before the set is looked at.
+ */
+static MpEvidence
+failure_tells(const MpCall *call, int count)
+{
+	int			status = mp_error_status(call);
+
+	if (mp_flush_may_be_applied(call))
+		return MP_EVIDENCE_LOST;
+	/* never sent, or a 503 that says when to come again */
+	if (status == 0 || status >= 500)
+		return MP_EVIDENCE_REFUSED;
+	if (mp_error_is_foreign(call))
+		return MP_EVIDENCE_LOST;
+	switch (status)
+	{
+		case 401:
+		case 405:
+		case 413:
+		case 415:
+		case 429:
+			return MP_EVIDENCE_REFUSED;
+		case 408:
+		case 425:
+		case 499:
+			return MP_EVIDENCE_LOST;
+		default:
+			return count > 1 ? MP_EVIDENCE_PARTLY : MP_EVIDENCE_REFUSED;
+	}
+}
+
+/* The same of a unit: what is to be removed and is not found may be gone. */
+static MpEvidence
+refusal_tells(const MpUnit *unit)
+{
+	MpEvidence	evidence = failure_tells(unit->call, unit->count);
+	int			status = mp_error_status(unit->call);
+	bool		removes = unit->kind == MP_CALL_DELETE_ACCOUNT ||
+		unit->kind == MP_CALL_REMOVE_MEMBERSHIP ||
+		unit->kind == MP_CALL_REMOVE_MEMBERSHIPS;
+
+	if (evidence == MP_EVIDENCE_REFUSED && removes &&
+		(status == 404 || status == 410))
+		return MP_EVIDENCE_PARTLY;
+	return evidence;
+}
+
 bool
 mp_flush_may_be_applied(const MpCall *call)
 {
@@ -345,7 +459,8 @@ mp_flush_run_call(MpFlush *flush, MpCall *call, const MpUnit *unit,
 	while ((state = mp_call_next(call, NULL)) == MP_CALL_WAIT)
 		mp_session_wait(call);
 	flush->side_finals = NULL;
-	if (state == MP_CALL_FAILED && mp_flush_may_be_applied(call))
+	if (state == MP_CALL_FAILED &&
+		failure_tells(call, unit->count) != MP_EVIDENCE_REFUSED)
 		mp_flush_note(flush, unit->finals, unit->count, loss);
 	return state != MP_CALL_FAILED;
 }

@@ -189,6 +189,8 @@ sub may_be_done
 
 	return 1 if $fault->{ends} =~ /^(lost|timeout|no JSON|nothing)$/;
 	return 0 if $fault->{ends} ne 'status';
+	# a gateway's page says nothing about what was asked
+	return 1 if $fault->{name} =~ /^HTML page/;
 	return $fault->{wait} eq 'none' if $fault->{status} == 503;
 	return $fault->{status} >= 500;
 }
@@ -213,7 +215,8 @@ sub sqlstate
 	return $of_end{ $fault->{ends} } if $fault->{ends} ne 'status';
 	if ($fault->{status} == 404)
 	{
-		return '' if $kind eq 'get' || $kind eq 'delete';
+		# a read shows that what was to be deleted is still there
+		return '' if $kind eq 'get';
 		return '23503' if $kind eq 'add';
 	}
 	return $of_status{ $fault->{status} } // 'HV00M';

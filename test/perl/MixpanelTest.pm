@@ -22,11 +22,12 @@ use constant WAIT_SECONDS => 30;
 # simulator, and:
 #	encoding	of the databases, UTF8 if not given
 #	config		lines of postgresql.conf
+#	verify		whether additions of memberships are read back; 1 if not given
 sub new
 {
 	my ($class, $name, %settings) = @_;
 	my %own = map { $_ => delete $settings{$_} }
-	  grep { exists $settings{$_} } qw(config encoding);
+	  grep { exists $settings{$_} } qw(config encoding verify);
 	my $self = bless {}, $class;
 
 	$self->{simulator} = MixpanelSimulator->start(%settings);
@@ -37,7 +38,12 @@ sub new
 	  if defined $own{config};
 	$self->{node}->start;
 	$self->rows(set_up_statements($self->{simulator}->base_url));
-	$self->{options} = $self->default_values;
+	$self->{verify} = $own{verify} // 1;
+	$self->{options} = {
+		base_url => $self->{simulator}->base_url,
+		organization_id => 123,
+	};
+	$self->default_options;
 	return $self;
 }
 
@@ -49,6 +55,7 @@ sub default_values
 	return {
 		base_url => $self->{simulator}->base_url,
 		organization_id => 123,
+		$self->{verify} ? () : (membership_verify => 'false'),
 	};
 }
 
@@ -132,7 +139,7 @@ sub options
 	return $self;
 }
 
-# Back to base_url and organization_id alone.
+# Back to those.
 sub default_options
 {
 	my ($self) = @_;

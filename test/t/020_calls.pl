@@ -430,7 +430,7 @@ sub check_scenario
 	return;
 }
 
-my $test = MixpanelTest->new('calls',
+my $test = MixpanelTest->new('calls', verify => 0,
 	accounts => 3, projects => 3, epoch => '2024-01-15T10:30:00Z');
 
 foreach my $document (qw(docs nested bulk all))

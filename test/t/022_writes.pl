@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $org = '/organizations/123/service-accounts';
-my $test = MixpanelTest->new('writes',
+my $test = MixpanelTest->new('writes', verify => 0,
 	accounts => 6, projects => 4, epoch => '2024-01-15T10:30:00Z');
 my $simulator = $test->simulator;
 my $true = JSON::PP::true;
@@ -85,7 +85,7 @@ sub check_loss
 		MixpanelTest::error_is($result, '08006', 'error',
 			message => qr|POST $org is unknown|,
 			detail => qr/none with the name "ci" has appeared/,
-			hint => qr/WHERE username = 'ci'/);
+			hint => qr/WHERE starts_with\(username, 'ci'\)/);
 		return;
 	}
 	MixpanelTest::error_is($result, $code, 'error',
@@ -183,7 +183,7 @@ subtest 'the list fails as well' => sub {
 	MixpanelTest::error_is(
 		$test->logged($insert), '08006', 'error',
 		detail => qr/could not be listed/,
-		hint => qr/SELECT id, username, created FROM mp\.service_accounts WHERE username = 'ci'/);
+		hint => qr/SELECT id, username, created FROM mp\.service_accounts WHERE starts_with\(username, 'ci'\)/);
 	is(tally(), 'GET : 1, POST : 1', 'one POST, one list');
 };
 

@@ -21,7 +21,7 @@ my $login = encode_base64(MixpanelSimulator::LOGIN, '');
 my $secret = (split /:/, MixpanelSimulator::LOGIN)[1];
 
 my $test = MixpanelTest->new(
-	'errors',
+	'errors', verify => 0,
 	accounts => 4,
 	projects => 3,
 	epoch => '2024-01-15T10:30:00Z',

@@ -239,7 +239,7 @@ my @endings = (
 	});
 
 my $test = MixpanelTest->new(
-	'matrix', %seed,
+	'matrix', verify => 0, %seed,
 	config => "max_prepared_transactions = 2\n");
 my $scenarios = 0;
 

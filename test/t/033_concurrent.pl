@@ -8,7 +8,7 @@ use MixpanelTransaction qw(requests accounts);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $test = MixpanelTest->new('concurrent', accounts => 21, projects => 4);
+my $test = MixpanelTest->new('concurrent', verify => 0, accounts => 21, projects => 4);
 my $simulator = $test->simulator;
 my $columns = '(service_account_id, project_id, role)';
 my @sessions = map { $test->connect } 1 .. 2;

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my %seed = (accounts => 6, projects => 4, memberships_per_account => 2);
-my $test = MixpanelTest->new('sight', %seed);
+my $test = MixpanelTest->new('sight', verify => 0, %seed);
 my $simulator = $test->simulator;
 
 $test->rows(<<'SQL');

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my %seed = (accounts => 6, projects => 4, memberships_per_account => 2);
-my $test = MixpanelTest->new('identity', %seed);
+my $test = MixpanelTest->new('identity', verify => 0, %seed);
 my $first = $test->simulator;
 my $second = MixpanelSimulator->start(%seed);
 

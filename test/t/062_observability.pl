@@ -11,7 +11,7 @@ use MixpanelTransaction qw(server_log);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $test = MixpanelTest->new('observability', accounts => 6, projects => 3);
+my $test = MixpanelTest->new('observability', verify => 0, accounts => 6, projects => 3);
 my $simulator = $test->simulator;
 my $org = '/organizations/123/service-accounts';
 my ($username, $secret) = split /:/, MixpanelSimulator::LOGIN;

@@ -17,7 +17,7 @@ use Test::More;
 
 my $org = '/organizations/123/service-accounts';
 my $true = JSON::PP::true;
-my $test = MixpanelTest->new('bodies', accounts => 4, projects => 3,
+my $test = MixpanelTest->new('bodies', verify => 0, accounts => 4, projects => 3,
 	epoch => '2024-01-15T10:30:00Z');
 my $simulator = $test->simulator;
 

@@ -1,0 +1,249 @@
+# What a COMMIT says of each change is what the API has, whatever it answered:
+# each call that writes, met by each status, body and order of attempt, lie and
+# repetition.
+
+use strict;
+use warnings;
+
+use MixpanelTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# Account 1 logs in; accounts 2 to 6 are each in one project, 2 in 1002 as
+# analyst, ...
+my %seed = (accounts => 6, projects => 6, memberships_per_account => 1,
+	epoch => '2024-01-15T10:30:00Z');
+my $test = MixpanelTest->new('evidence_writes', %seed);
+my $simulator = $test->simulator;
+my $org = '/organizations/123/service-accounts';
+
+sub insert
+{
+	my (@rows) = @_;
+
+	return 'INSERT INTO mp.project_memberships '
+	  . '(service_account_id, project_id, role) VALUES '
+	  . join(', ', map { sprintf "(%d, %d, '%s')", split / /, $_ } @rows);
+}
+
+sub remove
+{
+	my (@rows) = @_;
+
+	return 'DELETE FROM mp.project_memberships WHERE '
+	  . '(service_account_id, project_id) IN ('
+	  . join(', ', map { sprintf '(%d, %d)', split / /, $_ } @rows) . ')';
+}
+
+# Each call: the statement, how its requests look, the changes in the words of
+# COMMIT's report, and, for each, what the state must show if it is applied.
+my @calls = (
+	{
+		name => 'delete account',
+		sql => 'DELETE FROM mp.service_accounts WHERE id = 3',
+		method => 'DELETE',
+		path => "$org/3\$",
+		changes => { 'delete service account 3' => '!account 3' },
+	},
+	{
+		name => 'bulk add',
+		sql => insert('2 1005 owner', '3 1005 owner'),
+		method => 'POST',
+		path => 'add-to-project$',
+		changes => {
+			'service account 2 in project 1005 as owner' => '2 1005 owner',
+			'service account 3 in project 1005 as owner' => '3 1005 owner',
+		},
+	},
+	{
+		name => 'single add',
+		write => 'single',
+		sql => insert('2 1005 owner'),
+		method => 'POST',
+		path => "$org/2/projects\$",
+		changes =>
+		  { 'service account 2 in project 1005 as owner' => '2 1005 owner' },
+	},
+	{
+		name => 'bulk change of role',
+		sql => q(UPDATE mp.project_memberships SET role = 'owner' )
+		  . 'WHERE service_account_id = 2',
+		method => 'POST',
+		path => 'add-to-project$',
+		changes =>
+		  { 'service account 2 in project 1002 as owner' => '2 1002 owner' },
+	},
+	{
+		name => 'single change of role',
+		write => 'single',
+		sql => q(UPDATE mp.project_memberships SET role = 'owner' )
+		  . 'WHERE service_account_id = 2',
+		method => 'POST',
+		path => "$org/2/projects\$",
+		changes =>
+		  { 'service account 2 in project 1002 as owner' => '2 1002 owner' },
+	},
+	{
+		name => 'bulk removal',
+		sql => remove('2 1002', '3 1003'),
+		method => 'POST',
+		path => 'remove-from-project$',
+		changes => {
+			'service account 2 out of project 1002' => '!2 1002',
+			'service account 3 out of project 1003' => '!3 1003',
+		},
+	},
+	{
+		name => 'single removal',
+		write => 'single',
+		sql => remove('2 1002'),
+		method => 'DELETE',
+		path => "$org/2/projects/1002\$",
+		changes => { 'service account 2 out of project 1002' => '!2 1002' },
+	});
+
+my $page = '<html><body>gateway</body></html>';
+my $no = { status => 'error', error => 'no' };
+
+# Answers that are given in place of the real one.
+my @lies = (
+	[ 'status error', 200, { status => 'error', error => 'no' } ],
+	[ 'a page', 200, $page ],
+	(map { [ "$_", $_, $no ] } 400, 403, 404, 405, 408, 409, 410, 422, 499, 500),
+	(map { [ "$_, a page", $_, $page ] } 403, 404, 410, 500),
+	[ '404, empty', 404, undef ]);
+
+# Is that so in the API?
+sub holds
+{
+	my ($what, $state) = @_;
+	my $negated = $what =~ s/^!//;
+	my $found =
+	  $what =~ /^account (\d+)$/
+	  ? grep { $_->{id} == $1 } @{ $state->{accounts} }
+	  : grep {
+		index("$_->{service_account_id} $_->{project_id} $_->{role}", $what)
+		  == 0
+	  } @{ $state->{memberships} };
+
+	return $negated ? !$found : !!$found;
+}
+
+# What the outcome of a transaction says of a change.
+sub claim
+{
+	my ($result, $change) = @_;
+	my $quoted = quotemeta $change;
+	my @warnings = map { $_->{detail} // '' }
+	  grep { $_->{message} =~ /could not be read back/ }
+	  @{ $result->{notices} };
+
+	return (grep { /$quoted/ } @warnings) ? 'unknown' : 'applied'
+	  unless $result->{code};
+	foreach my $line (split /\n/, $result->{detail} // '')
+	{
+		next unless $line =~ /^([^:]+): \d+ \(.*$quoted/;
+		return
+			$1 eq 'Applied' ? 'applied'
+		  : $1 eq 'Not applied' ? 'not applied'
+		  : 'unknown';
+	}
+	return 'unsaid';
+}
+
+# Is all that a transaction says true?  "" or what is not.
+sub untruths
+{
+	my ($call, $result) = @_;
+	my $state = $simulator->state;
+	my @wrong;
+
+	foreach my $change (sort keys %{ $call->{changes} })
+	{
+		my $claim = claim($result, $change);
+		my $holds = holds($call->{changes}{$change}, $state);
+
+		next if $claim eq 'unknown' || $claim eq ($holds ? 'applied' : 'not applied');
+		push @wrong, "$change: said to be $claim, is "
+		  . ($holds ? 'applied' : 'not applied');
+	}
+	return join '; ', @wrong;
+}
+
+my $cases = 0;
+
+sub prepare
+{
+	my ($call, %settings) = @_;
+
+	$test->start_over(%seed, %settings);
+	$test->options(
+		max_retries => 1,
+		max_retry_wait => '10ms',
+		defined $call->{write} ? (membership_write => $call->{write}) : ());
+	return;
+}
+
+sub check_case
+{
+	my ($call, $name) = @_;
+	my $result = $test->run($call->{sql});
+	my $wrong = untruths($call, $result);
+
+	$cases++;
+	diag("$call->{name}, $name: $wrong\n   "
+		  . MixpanelTest::describe($result)
+		  . join("\n   ", '', $test->calls))
+	  if $wrong ne '';
+	return $wrong eq '';
+}
+
+# The API's own refusal of a call about one row is believed, and its 410.
+sub is_believed
+{
+	my ($call, $status, $body, $after) = @_;
+
+	return 0 if defined $body && !ref $body;
+	return $status == 410 if $call->{method} eq 'DELETE' && !$after;
+	return 0
+	  if !$after
+	  || keys %{ $call->{changes} } > 1
+	  || grep { $_ == $status } 200, 408, 499, 500;
+	return $call->{method} ne 'DELETE' || $status !~ /^(404|410)$/;
+}
+
+foreach my $call (@calls)
+{
+	my $fine = 1;
+
+	foreach my $lie (@lies)
+	{
+		my ($name, $status, $body) = @$lie;
+
+		foreach my $after (0, 1)
+		{
+			next if is_believed($call, $status, $body, $after);
+			foreach my $count (1, 0)
+			{
+				prepare($call);
+				$simulator->fault(
+					method => $call->{method},
+					path => $call->{path},
+					status => $status,
+					defined $body ? (body => $body) : (),
+					ref $body ? () : (content_type => 'text/html'),
+					after => $after ? JSON::PP::true : JSON::PP::false,
+					count => $count);
+				$fine &= check_case($call,
+					"$name, "
+					  . ($after ? 'carried out' : 'not carried out')
+					  . ($count ? ' once' : ''));
+			}
+		}
+	}
+	ok($fine, "$call->{name}: what is said is true");
+}
+
+note "$cases cases";
+$test->stop;
+done_testing();
