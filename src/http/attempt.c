@@ -56,6 +56,11 @@ mp_http_attempt_end(MpRequest *request, CURLcode code)
 	if (followed)
 		return;
 	wait = mp_http_retry_wait(request, outcome);
+
+	/* What is said to one request is meant for all of them. */
+	if (outcome == MP_OUTCOME_STATUS && request->answer.status == 429 &&
+		wait > 0)
+		mp_http_server_hold(request->server, wait);
 	if (wait < 0)
 	{
 		finish(request, outcome);
@@ -64,6 +69,14 @@ mp_http_attempt_end(MpRequest *request, CURLcode code)
 	request->doubtful |= mp_http_retry_is_doubtful(&request->answer, outcome);
 	mp_http_transfer_discard(request);
 	mp_http_set_state(request, MP_HTTP_BACKING_OFF, mp_http_now() + wait);
+}
+
+void
+mp_http_attempt_refuse(MpRequest *request, int64_t wait)
+{
+	assert(request->state == MP_HTTP_QUEUED);
+	mp_http_transfer_refuse(request, 429, wait);
+	finish(request, MP_OUTCOME_STATUS);
 }
 
 /* Others may wait for its slot. */

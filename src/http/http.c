@@ -28,6 +28,7 @@ static void act_on_timers(MpHttp *http);
 static void end_finished(MpHttp *http);
 static void end_silent(MpHttp *http);
 static void end_backoffs(MpHttp *http);
+static bool refuse_too_long(MpHttpServer *server);
 static bool fill_windows(MpHttp *http);
 static void unbound_paused(MpHttp *http, const MpHttpServer *server);
 static void resume_paused(MpHttp *http);
@@ -287,6 +288,26 @@ end_silent(MpHttp *http)
 
 /* ---- what there is room for ---- */
 
+/* Those that would have to wait longer than they may.  True if any did. */
+static bool
+refuse_too_long(MpHttpServer *server)
+{
+	int64_t		wait = mp_http_server_wait(server);
+	MpRequest  *request;
+	MpRequest  *next;
+	bool		refused = false;
+
+	for (request = server->queue.first; request && wait > 0; request = next)
+	{
+		next = request->next;
+		if (wait <= request->settings->max_retry_wait)
+			continue;
+		mp_http_attempt_refuse(request, wait);
+		refused = true;
+	}
+	return refused;
+}
+
 /* Start what the windows have room for, oldest first. */
 static bool
 fill_windows(MpHttp *http)
@@ -296,13 +317,14 @@ fill_windows(MpHttp *http)
 
 	for (server = http->servers; server != NULL; server = server->next)
 	{
+		started |= refuse_too_long(server);
 		while (server->queue.first != NULL &&
 			   mp_http_server_has_room(server->queue.first))
 		{
 			mp_http_attempt_begin(server->queue.first);
 			started = true;
 		}
-		if (server->queue.first != NULL)
+		if (server->queue.first != NULL && mp_http_server_wait(server) == 0)
 			unbound_paused(http, server);
 	}
 	return started;
@@ -383,6 +405,7 @@ static void
 arm_timer(MpHttp *http)
 {
 	int64_t		due = lanes_due(http, mp_http_now());
+	MpHttpServer *server;
 	MpRequest  *request;
 
 	for (request = http->on_wire.first; request; request = request->next)
@@ -396,6 +419,12 @@ arm_timer(MpHttp *http)
 	{
 		if (request->due < due)
 			due = request->due;
+	}
+	for (server = http->servers; server != NULL; server = server->next)
+	{
+		if (server->queue.first != NULL && mp_http_server_wait(server) > 0 &&
+			server->not_before < due)
+			due = server->not_before;
 	}
 	mp_http_set_timer(http, due);
 }

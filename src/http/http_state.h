@@ -92,6 +92,7 @@ typedef struct MpHttpServer
 	uint32_t	id;
 	char	   *name;			/* as at its last request */
 	int			limit;			/* max_concurrency at its last request */
+	int64_t		not_before;		/* ms: it has asked all to wait until then */
 	struct MpHttpServer *next;
 
 	/* settings.c */
@@ -287,7 +288,19 @@ extern void mp_http_server_free_all(MpHttp *http);
 /* May the request go on the wire? */
 extern bool mp_http_server_has_room(const MpRequest *request);
 
+/* The server has refused a request for their number: all wait so long (ms). */
+extern void mp_http_server_hold(MpHttpServer *server, int64_t wait);
+
+/* How long a new request must wait for that: ms. */
+extern int64_t mp_http_server_wait(const MpHttpServer *server);
+
 /* ---- http/attempt.c ---- */
+
+/*
+ * End a request that is queued, as the server's refusal of others ends it: it
+ * would have to wait longer than it may.
+ */
+extern void mp_http_attempt_refuse(MpRequest *request, int64_t wait);
 
 /* Put a request that is queued on the wire. */
 extern void mp_http_attempt_begin(MpRequest *request);
@@ -302,6 +315,10 @@ extern void mp_http_attempt_give_up(MpRequest *request);
 
 /* Of a new request. */
 extern void mp_http_transfer_init(MpRequest *request);
+
+/* The answer of a request that is not sent: a status and a Retry-After. */
+extern void mp_http_transfer_refuse(MpRequest *request, int status,
+									int64_t retry_after);
 
 /* Put the request on the wire.  False when out of memory. */
 extern bool mp_http_transfer_begin(MpRequest *request);

@@ -79,6 +79,24 @@ mp_http_server_free_all(MpHttp *http)
 	}
 }
 
+void
+mp_http_server_hold(MpHttpServer *server, int64_t wait)
+{
+	int64_t		now = mp_http_now();
+
+	assert(wait >= 0);
+	if (wait < MP_HTTP_NEVER - now && server->not_before < now + wait)
+		server->not_before = now + wait;
+}
+
+int64_t
+mp_http_server_wait(const MpHttpServer *server)
+{
+	int64_t		now = mp_http_now();
+
+	return server->not_before > now ? server->not_before - now : 0;
+}
+
 /* Urgent requests have a window of their own, as wide as the other. */
 bool
 mp_http_server_has_room(const MpRequest *request)
@@ -88,6 +106,8 @@ mp_http_server_has_room(const MpRequest *request)
 	int			urgent = 0;
 
 	assert(server->limit > 0);
+	if (mp_http_server_wait(server) > 0)
+		return false;
 	if (!request->urgent)
 		return server->in_flight < server->limit;
 	for (other = request->http->on_wire.first; other; other = other->next)

@@ -49,6 +49,15 @@ mp_http_transfer_init(MpRequest *request)
 	request->answer.total = -1;
 }
 
+void
+mp_http_transfer_refuse(MpRequest *request, int status, int64_t retry_after)
+{
+	assert(request->transfer.easy == NULL);
+	request->answer.status = status;
+	request->answer.retry_after = retry_after;
+	request->answer.maybe_sent = false;
+}
+
 bool
 mp_http_transfer_begin(MpRequest *request)
 {
@@ -541,6 +550,7 @@ read_headers(MpRequest *request)
 {
 	CURL	   *easy = request->transfer.easy;
 	struct curl_header *header;
+	int64_t		now = 0;
 
 	request->answer.retry_after = -1;
 	request->answer.says_more = false;
@@ -549,10 +559,16 @@ read_headers(MpRequest *request)
 	request->location = NULL;
 	if (request->transfer.status == 0)
 		return;
+	/* A date is one of the server's clock, whatever ours shows. */
+	if (curl_easy_header(easy, "Date", 0, CURLH_HEADER, -1,
+						 &header) == CURLHE_OK)
+		now = (int64_t) curl_getdate(header->value, NULL);
+	if (now <= 0)
+		now = (int64_t) time(NULL);
 	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1,
 						 &header) == CURLHE_OK)
 		request->answer.retry_after =
-			mp_http_parse_retry_after(header->value, (int64_t) time(NULL));
+			mp_http_parse_retry_after(header->value, now);
 	if (curl_easy_header(easy, "Location", 0, CURLH_HEADER, -1,
 						 &header) == CURLHE_OK)
 		request->location = mp_http_copy(header->value);

@@ -287,10 +287,17 @@ describe_rate_limit(const MpCall *call, const MpSettings *settings,
 	error->message = psprintf("Mixpanel's rate limit stopped %s%s",
 							  mp_call_title(call), tries(answer));
 	if (answer->retry_after < 0)
+	{
+		error->hint = pstrdup("Run the statement again later, or set \"max_concurrency\" lower or \"max_retries\" higher.");
 		return;
-	error->detail = psprintf("Retry-After: the server asks to wait " INT64_FORMAT " s; option \"max_retry_wait\" allows %d ms.",
-							 (answer->retry_after + 999) / 1000,
-							 settings->max_retry_wait);
+	}
+	if (answer->retry_after > settings->max_retry_wait)
+		error->detail = psprintf("Retry-After: the server asks to wait " INT64_FORMAT " s; option \"max_retry_wait\" allows %d ms.",
+								 (answer->retry_after + 999) / 1000,
+								 settings->max_retry_wait);
+	else
+		error->detail = psprintf("Retry-After: the server asks to wait " INT64_FORMAT " s; it has refused each try that option \"max_retries\" allows.",
+								 (answer->retry_after + 999) / 1000);
 	error->hint = psprintf("Run the statement again after " INT64_FORMAT " s, or set \"max_concurrency\" lower.",
 						   (answer->retry_after + 999) / 1000);
 }

@@ -463,6 +463,63 @@ test_connect_timeout(void)
 	close(listener);
 }
 
+/* What is said to one request is meant for all, and is not forgotten. */
+static void
+test_shared_refusal(void)
+{
+	MpRequest  *first;
+	MpRequest  *second;
+	double		start;
+
+	client_begin();
+	settings.max_concurrency = 1;
+	settings.max_retry_wait = 2000;
+	client_reply(EMPTY_WITH("429 Slow", "Retry-After: 1"), REPLY_KEEP);
+	client_reply_always(EMPTY("200 OK"), REPLY_KEEP);
+	start = client_ms();
+	first = client_start(MP_METHOD_GET, "/1");
+	second = client_start(MP_METHOD_GET, "/2");
+	is_int(client_finish(second), MP_OUTCOME_OK, "the second is answered");
+	ok(client_ms() - start >= 999, "but not before the first may try again");
+	is_int(mp_http_answer(second)->attempts, 1, "with one attempt");
+	is_int(client_finish(first), MP_OUTCOME_OK, "the first as well");
+	mp_http_free(first);
+	mp_http_free(second);
+	client_end();
+
+	/* One that may not wait so long is not sent. */
+	client_begin();
+	settings.max_concurrency = 1;
+	settings.max_retry_wait = 3000;
+	client_reply(EMPTY_WITH("429 Slow", "Retry-After: 2"), REPLY_KEEP);
+	client_reply_always(EMPTY("200 OK"), REPLY_KEEP);
+	first = client_start(MP_METHOD_GET, "/3");
+	settings.max_retry_wait = 100;
+	second = client_start(MP_METHOD_GET, "/4");
+	is_int(client_finish(second), MP_OUTCOME_STATUS, "a later one is refused");
+	is_int(mp_http_answer(second)->status, 429, "in the same way");
+	is_int(mp_http_answer(second)->attempts, 0, "without being sent");
+	ok(mp_http_answer(second)->retry_after > 1000, "and is told for how long");
+	ok(!mp_http_may_be_done(second), "it was certainly not carried out");
+	is_int(client_finish(first), MP_OUTCOME_OK, "the first is sent again");
+	mp_http_free(first);
+	mp_http_free(second);
+	client_end();
+
+	/* The server's clock is ten minutes before ours, or years behind. */
+	client_begin();
+	settings.max_retry_wait = 500;
+	client_reply(EMPTY_WITH("429 Slow",
+							"Date: Sun, 06 Nov 1994 08:49:30 GMT\r\n"
+							"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"),
+				 REPLY_KEEP);
+	first = client_start(MP_METHOD_GET, "/5");
+	client_finish(first);
+	is_int(mp_http_answer(first)->retry_after, 7000, "by the answer's Date");
+	mp_http_free(first);
+	client_end();
+}
+
 /* Notes "from > to" for each step. */
 static void
 note_step(void *context, const char *url, const char *from, const char *to)
@@ -512,6 +569,7 @@ main(void)
 	test_drip();
 	test_away();
 	test_connect_timeout();
+	test_shared_refusal();
 	test_trace();
 	return done_testing();
 }
