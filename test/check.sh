@@ -191,7 +191,7 @@ is_alone()
 {
 	case $1 in
 		*/023_errors.pl | */026_cancel.pl | */032_failure.pl) ;;
-		*/090_versions.pl) ;;
+		*/http_retry_test | */090_versions.pl) ;;
 		*) return 1 ;;
 	esac
 }

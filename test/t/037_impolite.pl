@@ -8,7 +8,9 @@
 # is created twice, and none is left that nobody was told of.
 #
 # MP_IMPOLITE is the number of transactions of each style, MP_IMPOLITE_SEED the
-# first seed, MP_IMPOLITE_STYLE a regular expression for the styles' names.
+# first seed, MP_IMPOLITE_STYLE a regular expression for the styles' names: "."
+# is all of them.  By default, a few of those styles in which no difference is
+# known for these seeds.
 
 use strict;
 use warnings;
@@ -20,12 +22,11 @@ use Test::More;
 use constant PROJECTS => 4;
 use constant ACCOUNTS => 8;
 
-my $count = $ENV{MP_IMPOLITE} // 0;
+my $count = $ENV{MP_IMPOLITE} // 25;
 my $seed = $ENV{MP_IMPOLITE_SEED} // 20261128;
-my $wanted = $ENV{MP_IMPOLITE_STYLE} // '.';
+my $wanted = $ENV{MP_IMPOLITE_STYLE}
+  // '^(doubt|parts, bulk|lags|no lists)';
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
-
-plan skip_all => 'MP_IMPOLITE is not set' if $count == 0;
 
 my @roles = qw(admin analyst consumer owner);
 my %seen = map { $_ => 0 } qw(committed reported refused undone doubtful);
@@ -453,7 +454,7 @@ run_style($_) foreach grep { /$wanted/ } sort keys %styles;
 # That it was worth the while.
 if (!defined $ENV{MP_IMPOLITE_STYLE})
 {
-	cmp_ok($seen{$_}, '>', $count / 10, "$_: $seen{$_}")
+	cmp_ok($seen{$_}, '>', 0, "$_: $seen{$_}")
 	  foreach sort keys %seen;
 }
 
