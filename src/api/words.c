@@ -61,7 +61,6 @@ static bool add_plain(char *to, size_t size, const char *separator,
 					  const char *text);
 static bool is_any_of(const MpJsonString *name, const char *const *names,
 					  size_t count);
-static void blank_controls(char *text);
 
 bool
 mp_words_note(MpWords *words, const MpJsonString *name,
@@ -253,7 +252,6 @@ add_text(char *to, size_t size, const char *separator,
 		length--;
 	memcpy(to + used, text.data, length);
 	to[used + length] = '\0';
-	blank_controls(to + used);
 	mp_buffer_free(&text);
 	return true;
 }
@@ -276,24 +274,4 @@ is_any_of(const MpJsonString *name, const char *const *names, size_t count)
 			return true;
 	}
 	return false;
-}
-
-/*
- * C0, DEL and C1, the last being two bytes of UTF-8: a terminal that a message
- * is shown on would obey them.
- */
-static void
-blank_controls(char *text)
-{
-	for (; *text != '\0'; text++)
-	{
-		unsigned char byte = (unsigned char) *text;
-		unsigned char next = (unsigned char) text[1];
-		bool		c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
-
-		if (c1)
-			*text++ = ' ';
-		if (c1 || byte < 0x20 || byte == 0x7f)
-			*text = ' ';
-	}
 }

@@ -29,6 +29,7 @@ typedef struct Form
 static const char base64_digits[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+static size_t deceiver(const unsigned char *at);
 static void mask_form(char *text, const Form *form);
 static size_t match(const char *at, const Form *form, bool escapes);
 static size_t first_symbol(const Form *form);
@@ -38,6 +39,7 @@ static unsigned char byte_of(const Form *form, size_t i);
 static size_t match_symbol(const char *at, unsigned char symbol,
 						   const Form *form, bool escapes);
 static int	hex_value(char digit);
+static bool is_word(char symbol);
 static size_t base64_run(const char *at);
 
 void
@@ -56,9 +58,49 @@ mp_mask_login(char *text, const char *login)
 		mask_form(text, &part);
 }
 
+void
+mp_mask_deceivers(char *text)
+{
+	while (*text != '\0')
+	{
+		size_t		length = deceiver((const unsigned char *) text);
+
+		if (length == 0)
+			text++;
+		for (; length > 0; length--)
+			*text++ = ' ';
+	}
+}
+
+/* The length of one that stands here in UTF-8; 0: another character does. */
+static size_t
+deceiver(const unsigned char *at)
+{
+	if (at[0] < 0x20 || at[0] == 0x7f)
+		return at[0] != '\0';
+	if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+		return 2;				/* C1 */
+	if (at[0] == 0xd8 && at[1] == 0x9c)
+		return 2;				/* U+061C */
+	if (at[0] == 0xe2 && at[1] == 0x80 &&
+		((at[2] >= 0x8b && at[2] <= 0x8f) || (at[2] >= 0xa8 && at[2] <= 0xae)))
+		return 3;				/* U+200B to 200F, 2028 to 202E */
+	if (at[0] == 0xe2 && at[1] == 0x81 && at[2] >= 0xa0 && at[2] <= 0xaf)
+		return 3;				/* U+2060 to 206F */
+	if (at[0] == 0xef && at[1] == 0xbb && at[2] == 0xbf)
+		return 3;				/* U+FEFF */
+	if (at[0] == 0xf3 && at[1] == 0xa0 && at[2] >= 0x80 && at[2] <= 0x81 &&
+		at[3] != '\0')
+		return 4;				/* tags, U+E0000 to E007F */
+	return 0;
+}
+
 static void
 mask_form(char *text, const Form *form)
 {
+	const char *start = text;
+	bool		word = !form->base64 && form->length < LEAST;
+
 	if (form->length == 0 ||
 		(form->base64 && end_of_symbols(form) < first_symbol(form) + LEAST))
 		return;
@@ -68,7 +110,10 @@ mask_form(char *text, const Form *form)
 		size_t		escaped = match(text, form, true);
 		size_t		length = plain > escaped ? plain : escaped;
 
-		if (length == 0)
+		/* in the midst of a word it says nothing, and is everywhere */
+		if (length == 0 ||
+			(word && ((text > start && is_word(text[-1])) ||
+					  is_word(text[length]))))
 			continue;
 		if (form->base64)
 			length += base64_run(text + length);
@@ -167,6 +212,14 @@ hex_value(char digit)
 	if (digit >= 'A' && digit <= 'F')
 		return digit - 'A' + 10;
 	return -1;
+}
+
+static bool
+is_word(char symbol)
+{
+	return (symbol >='0' && symbol <='9') ||
+		(symbol >='a' && symbol <='z') ||
+		(symbol >='A' && symbol <='Z') ||(symbol &0x80) !=0;
 }
 
 static size_t

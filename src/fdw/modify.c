@@ -16,6 +16,7 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/lsyscache.h"
@@ -455,9 +456,13 @@ check_own_account(const MpModify *modify, int64 account)
 	const MpTable *table = modify->table;
 	bool		named = mp_relation_attribute(table, MP_FIELD_USERNAME) !=
 		InvalidAttrNumber;
+	char	   *username;
 
 	if (modify->scan == NULL || !mp_scan_is_own_account(modify->scan, account))
 		return;
+	/* it came from the catalog, so the database's encoding has it */
+	username = pstrdup(modify->settings->username);
+	username = pg_any_to_server(username, (int) strlen(username), PG_UTF8);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_IN_USE),
 			 errmsg("cannot delete service account " INT64_FORMAT ", which this connection authenticates with",
@@ -465,7 +470,7 @@ check_own_account(const MpModify *modify, int64 account)
 			 named ?
 			 errhint("Use the user mapping of another account, or exclude the row: WHERE %s <> %s.",
 					 quoted_name(table, MP_FIELD_USERNAME),
-					 quote_literal_cstr(modify->settings->username)) :
+					 quote_literal_cstr(username)) :
 			 errhint("Use the user mapping of another account, or exclude the row: WHERE %s <> " INT64_FORMAT ".",
 					 quoted_name(table, MP_FIELD_ID),
 					 account)));

@@ -17,6 +17,7 @@
 #include "base/mask.h"
 #include "remote/error.h"
 
+#define MAX_WORDS 1000			/* bytes of the other side's words */
 #define AUTHORIZATION "Authorization:"
 
 /* Two names that are longer than a line. */
@@ -248,7 +249,7 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 		case 401:
 			error->sqlstate = ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
 			error->message = psprintf("Mixpanel rejected the credentials of service account \"%s\" for %s",
-									  settings->username,
+									  mp_error_text(settings->username),
 									  mp_call_title(call));
 			error->hint = psprintf("Check username and secret in the user mapping for server \"%s\", whether the account has expired, and that the server's region is the organization's.",
 								   settings->server_name);
@@ -256,7 +257,7 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 		case 403:
 			error->sqlstate = ERRCODE_INSUFFICIENT_PRIVILEGE;
 			error->hint = psprintf("Service account \"%s\" must be an owner or admin of the organization, and organization_id must be its organization's.",
-								   settings->username);
+								   mp_error_text(settings->username));
 			break;
 		case 404:
 			if (kind == MP_CALL_ADD_MEMBERSHIP ||
@@ -384,7 +385,12 @@ foreign_words(const char *text, const MpSettings *settings)
 		explicit_bzero(login, size);
 		pfree(login);
 	}
-	/* the secret is in UTF-8 too */
+	/* only now: neither would the secret be found among blanks */
+	mp_mask_deceivers(words);
+	if (strlen(words) > MAX_WORDS)
+		strcpy(words + pg_encoding_mbcliplen(PG_UTF8, words,
+											 (int) strlen(words), MAX_WORDS),
+			   "...");
 	return mp_error_text(words);
 }
 

@@ -66,8 +66,8 @@ test_texts(void)
 		{"bot:\xfb\xff\xfe\xfb\xff\xfe", "a %2B//%2b+%2F/+ b", "a * b"},
 		{"bot:%25x", "a %25x b", "a * b"},
 		{"bot:%25x", "a %2525x b", "a * b"},
-		{"bot:aab", "aaab aab b", "a* * b"},
-		{"bot:a", "a bad ad", "* b*d *d"},
+		{"bot:aab", "aaab aab b", "aaab * b"},
+		{"bot:a", "a bad ad", "* bad ad"},
 		{"bot:*", "***", "***"},
 		{"bot:a:b", "b a:b a", "b * a"},
 		{"bot:", "bot: Ym90Og==", "bot: *"},
@@ -145,10 +145,44 @@ test_random(void)
 	is_int(wrong, 0, "20000 secrets in base64");
 }
 
+static void
+test_deceivers(void)
+{
+	static const struct
+	{
+		const char *text;
+		const char *blanked;
+	}			cases[] = {
+		{"", ""},
+		{"plain, \xc3\xa9t\xc3\xa9, \xe2\x82\xac", "plain, \xc3\xa9t\xc3\xa9, \xe2\x82\xac"},
+		{"a\tb\nc\x7f" "d", "a b c d"},
+		{"a\xc2\x9b" "b\xc2\xa0", "a  b\xc2\xa0"},
+		{"a\xe2\x80\xae" "b", "a   b"}, /* U+202E */
+		{"a\xe2\x80\xa8" "b", "a   b"}, /* U+2028 */
+		{"a\xe2\x80\x8b" "b", "a   b"}, /* U+200B */
+		{"a\xe2\x81\xa6" "b", "a   b"}, /* U+2066 */
+		{"\xef\xbb\xbf" "b", "   b"},	/* U+FEFF */
+		{"a\xf3\xa0\x81\x81", "a    "}, /* U+E0041 */
+		{"a\xe2\x80\x94" "b", "a\xe2\x80\x94" "b"}, /* a dash */
+		{"cut \xe2\x80", "cut \xe2\x80"},
+	};
+	size_t		i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		char		text[100];
+
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		mp_mask_deceivers(text);
+		is_str(text, cases[i].blanked, "deceivers of case %d", (int) i);
+	}
+}
+
 int
 main(void)
 {
 	test_texts();
+	test_deceivers();
 	test_random();
 	return done_testing();
 }
