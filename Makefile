@@ -75,10 +75,13 @@ OBJS = \
 	src/remote/attempt.o \
 	src/remote/error.o \
 	src/remote/fetch.o \
+	src/remote/fetch_keep.o \
 	src/remote/fetch_route.o \
 	src/remote/fetch_state.o \
+	src/remote/fetch_scope.o \
 	src/remote/project.o \
 	src/remote/session.o \
+	src/remote/snapshot.o \
 	src/transaction/callback.o \
 	src/transaction/changeset.o \
 	src/transaction/creation.o \

@@ -46,6 +46,7 @@ mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 	memset(lookup, 0, sizeof(*lookup));
 	lookup->relation = scan->table->relation->kind;
 	lookup->filtered = scan->filtered;
+	lookup->kept = true;
 	while (at < count)
 	{
 		IdList		list = {0};

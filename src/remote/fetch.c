@@ -21,8 +21,9 @@
 
 #include "catalog/option.h"
 #include "remote/error.h"
+#include "remote/fetch_keep.h"
 #include "remote/fetch_route.h"
-#include "remote/project.h"
+#include "remote/fetch_scope.h"
 
 /*
  * Ids read ahead of the calls for them.  A list that waits to be read on keeps
@@ -39,18 +40,14 @@ static void free_calls(void *arg);
 static void begin_way(MpFetch *fetch);
 static void begin_parents(MpFetch *fetch);
 static bool needs_names(MpWay way, const MpLookup *lookup);
-static bool needs_owners(const MpFetch *fetch);
 static void read_parents(MpFetch *fetch);
-static void take_listed(MpFetch *fetch);
-static MpProjectOwner listed_owner(const MpFetch *fetch);
 static bool start_calls(MpFetch *fetch);
 static MpCall *start_child(MpFetch *fetch, const MpParent *parent);
 static MpFetchState read_slots(MpFetch *fetch, bool *progress);
 static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
+static MpFetchState replay_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState read_judge(MpFetch *fetch, bool *progress);
 static void complete_record(MpFetch *fetch, const MpParent *parent);
-static bool is_known_ours(MpFetch *fetch, const MpParent *parent);
-static bool is_in_scope(const MpFetch *fetch);
 static bool all_read(const MpFetch *fetch);
 static MpFetchState next_trusted(MpFetch *fetch);
 static void report_progress(MpFetch *fetch);
@@ -85,7 +82,10 @@ mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
 		fetch->http = mp_session_http();
 		fetch->slot_count = 2 * settings->max_concurrency;
 		fetch->slots = palloc0(sizeof(MpSlot) * (Size) fetch->slot_count);
-		fetch->way = mp_fetch_first_way(settings, lookup);
+		fetch->keeps = lookup->kept && mp_snapshot_is_on();
+		fetch->epoch = mp_snapshot_epoch();
+		fetch->way = mp_fetch_kept_way(fetch,
+									   mp_fetch_first_way(settings, lookup));
 		begin_way(fetch);
 		/* on the wire now, rather than by way of a wait that ends at once */
 		mp_session_run();
@@ -121,8 +121,9 @@ mp_fetch_ready(const MpFetch *fetch)
 	if (fetch->judge != NULL && mp_call_ready(fetch->judge))
 		return true;
 	for (int i = 0; i < fetch->slot_count; i++)
-		if (fetch->slots[i].call != NULL &&
-			mp_call_ready(fetch->slots[i].call))
+		if (fetch->slots[i].state == MP_SLOT_REPLAYING ||
+			(fetch->slots[i].call != NULL &&
+			 mp_call_ready(fetch->slots[i].call)))
 			return true;
 	return false;
 }
@@ -210,6 +211,7 @@ static MpFetchState
 step(MpFetch *fetch, bool *progress)
 {
 	MpFetchState state;
+	int			absent;
 
 	read_parents(fetch);
 	*progress = start_calls(fetch);
@@ -218,9 +220,14 @@ step(MpFetch *fetch, bool *progress)
 		state = read_judge(fetch, progress);
 	if (state != MP_FETCH_WAIT || fetch->judge != NULL || !all_read(fetch))
 		return state;
+	absent = fetch->doubtful_count;
 	mp_fetch_conclude(fetch);
 	if (fetch->judge == NULL)
+	{
+		mp_fetch_keep_absence(fetch, fetch->doubtful, absent);
+		mp_fetch_keep_all(fetch);
 		return MP_FETCH_DONE;
+	}
 	*progress = true;
 	return MP_FETCH_WAIT;
 }
@@ -253,6 +260,7 @@ restart(MpFetch *fetch, MpWay way)
 	Assert(fetch->rows == 0);
 	elog(DEBUG1, "read begins anew: %s instead of %s", way_name(way),
 		 way_name(fetch->way));
+	mp_fetch_keep_end(fetch);
 	mp_fetch_drop_call(fetch, &fetch->parents);
 	mp_fetch_clear(fetch);
 	mp_fetch_forget_doubts(fetch);
@@ -287,6 +295,7 @@ free_calls(void *arg)
 {
 	MpFetch    *fetch = arg;
 
+	mp_fetch_keep_end(fetch);
 	mp_call_free(fetch->parents);
 	mp_call_free(fetch->judge);
 	for (int i = 0; i < fetch->slot_count; i++)
@@ -328,7 +337,7 @@ begin_parents(MpFetch *fetch)
 	bool		named = needs_names(fetch->way, &fetch->lookup);
 
 	mp_fetch_set_fixed(fetch, fetch->way == MP_WAY_BY_PROJECT);
-	fetch->owners_only = !named && needs_owners(fetch);
+	fetch->owners_only = !named && mp_fetch_needs_owners(fetch);
 	fetch->parents_done = fetch->fixed.pinned && !named &&
 		!fetch->owners_only;
 	if (fetch->parents_done)
@@ -339,6 +348,9 @@ begin_parents(MpFetch *fetch)
 		return;
 	}
 	mp_fetch_expect_names(fetch);
+	if (mp_fetch_parents_kept(fetch, fetch->way == MP_WAY_BY_PROJECT ?
+							  MP_CALL_ME : MP_CALL_LIST_ACCOUNTS))
+		return;
 	if (fetch->way == MP_WAY_BY_PROJECT)
 		fetch->parents = mp_api_me(fetch->http, settings);
 	else
@@ -360,80 +372,35 @@ needs_names(MpWay way, const MpLookup *lookup)
 		(lookup->filtered & MP_FIELD_BIT(name)) != 0;
 }
 
-/*
- * Is there one among the fixed projects of which it was not asked whose it is?
- * A key chooses requests, but it does not widen the relation: of a project
- * that is another organization's there is no row.
- */
-static bool
-needs_owners(const MpFetch *fetch)
-{
-	/* accounts that are pinned with the projects are known to be ours */
-	if (fetch->way != MP_WAY_BY_PROJECT || !fetch->fixed.pinned ||
-		fetch->lookup.prefer_projects)
-		return false;
-	for (int i = 0; i < fetch->fixed.count; i++)
-		if (mp_project_owner(fetch->settings, fetch->fixed.ids[i]) ==
-			MP_PROJECT_NOT_ASKED)
-			return true;
-	return false;
-}
-
 static void
 read_parents(MpFetch *fetch)
 {
 	while (!fetch->parents_done && mp_fetch_queued(fetch) < PARENT_BACKLOG)
 	{
-		switch (mp_call_next(fetch->parents, &fetch->parent_record))
+		switch (fetch->parents_replay.kept != NULL ?
+				mp_fetch_next_kept_parent(fetch) :
+				mp_call_next(fetch->parents, &fetch->parent_record))
 		{
 			case MP_CALL_WAIT:
 				return;
 			case MP_CALL_FAILED:
 				fetch->parents_done = true;
+				mp_snapshot_abandon(fetch->parents_kept);
+				fetch->parents_kept = NULL;
 				follow(fetch, mp_fetch_parents_failed(fetch));
 				return;
 			case MP_CALL_DONE:
 				fetch->parents_done = true;
+				mp_snapshot_complete(fetch->parents_kept);
+				fetch->parents_kept = NULL;
 				mp_fetch_parents_done(fetch);
 				return;
 			case MP_CALL_RECORD:
-				take_listed(fetch);
+				mp_fetch_keep_parent(fetch);
+				mp_fetch_take_listed(fetch);
 				break;
 		}
 	}
-}
-
-/* Queue what the list has named, if it is to be visited. */
-static void
-take_listed(MpFetch *fetch)
-{
-	const MpValue *values = fetch->parent_record.values;
-	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
-	int64		id = values[by_project ? MP_FIELD_PROJECT_ID :
-							MP_FIELD_ID].as.integer;
-	MpProjectOwner owner = by_project ? listed_owner(fetch) : MP_PROJECT_OURS;
-
-	if (!mp_fetch_is_to_visit(fetch, id))
-		return;
-	if (by_project)
-		mp_project_note(fetch->settings, id, owner);
-	if (owner != MP_PROJECT_OTHERS)
-		mp_fetch_push_parent(fetch, id,
-							 &values[by_project ? MP_FIELD_PROJECT_NAME :
-									 MP_FIELD_USERNAME]);
-}
-
-/* /me may show projects of other organizations. */
-static MpProjectOwner
-listed_owner(const MpFetch *fetch)
-{
-	const MpValue *value =
-		&fetch->parent_record.values[MP_FIELD_ORGANIZATION_ID];
-
-	if (!value->present)
-		return MP_PROJECT_NOT_TOLD;
-	return value->as.integer == fetch->settings->organization_id ?
-		MP_PROJECT_OURS : MP_PROJECT_OTHERS;
 }
 
 /* True if a call was started. */
@@ -449,8 +416,11 @@ start_calls(MpFetch *fetch)
 		if (slot->state != MP_SLOT_FREE)
 			continue;
 		mp_fetch_take_parent(fetch, slot);
-		mp_fetch_set_slot(fetch, slot, MP_SLOT_READING,
-						  start_child(fetch, &slot->parent));
+		if (mp_fetch_slot_kept(fetch, slot))
+			mp_fetch_set_replay(fetch, slot);
+		else
+			mp_fetch_set_slot(fetch, slot, MP_SLOT_READING,
+							  start_child(fetch, &slot->parent));
 		started = true;
 	}
 	return started;
@@ -507,8 +477,11 @@ read_slots(MpFetch *fetch, bool *progress)
 static MpFetchState
 read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 {
-	MpCallState state = mp_call_next(slot->call, &fetch->record);
+	MpCallState state;
 
+	if (slot->state == MP_SLOT_REPLAYING)
+		return replay_slot(fetch, slot, progress);
+	state = mp_call_next(slot->call, &fetch->record);
 	if (state == MP_CALL_WAIT)
 		return MP_FETCH_WAIT;
 	*progress = true;
@@ -518,12 +491,32 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 		follow(fetch, mp_fetch_child_failed(fetch, slot));
 	else if (state == MP_CALL_RECORD)
 	{
+		if (!mp_fetch_keep_record(fetch, slot))
+			return MP_FETCH_WAIT;
 		complete_record(fetch, &slot->parent);
-		return is_in_scope(fetch) ? MP_FETCH_ROW : MP_FETCH_WAIT;
+		return mp_fetch_is_in_scope(fetch) ? MP_FETCH_ROW : MP_FETCH_WAIT;
 	}
 	else
+	{
+		mp_snapshot_complete(slot->kept);
+		slot->kept = NULL;
 		mp_fetch_child_done(fetch, slot);
+	}
 	return MP_FETCH_WAIT;
+}
+
+/* The rows of a slot whose answer was kept. */
+static MpFetchState
+replay_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
+{
+	*progress = true;
+	if (!mp_fetch_next_kept(fetch, slot))
+	{
+		mp_fetch_finish_slot(fetch, slot);
+		return MP_FETCH_WAIT;
+	}
+	complete_record(fetch, &slot->parent);
+	return mp_fetch_is_in_scope(fetch) ? MP_FETCH_ROW : MP_FETCH_WAIT;
 }
 
 /* The list of accounts that tells which of those answered 404 are there. */
@@ -563,39 +556,9 @@ complete_record(MpFetch *fetch, const MpParent *parent)
 						   parent->label_length);
 	}
 	if (!record->values[MP_FIELD_ORGANIZATION_ID].present &&
-		is_known_ours(fetch, parent))
+		mp_fetch_is_known_ours(fetch, parent))
 		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
 							  fetch->settings->organization_id);
-}
-
-/*
- * Is it known that the record is the organization's?  Every path but a
- * project's names the organization.  A project that an account of ours is in
- * is ours, which later reads need not ask.
- */
-static bool
-is_known_ours(MpFetch *fetch, const MpParent *parent)
-{
-	const MpValue *project = &fetch->record.values[MP_FIELD_PROJECT_ID];
-
-	if (fetch->way == MP_WAY_BY_PROJECT)
-		return mp_project_owner(fetch->settings, parent->id) ==
-			MP_PROJECT_OURS;
-	if (fetch->way == MP_WAY_BY_ACCOUNT && project->present)
-		mp_project_note(fetch->settings, project->as.integer,
-						MP_PROJECT_OURS);
-	return true;
-}
-
-/* A membership that says that it is another organization's is no row. */
-static bool
-is_in_scope(const MpFetch *fetch)
-{
-	const MpValue *value = &fetch->record.values[MP_FIELD_ORGANIZATION_ID];
-
-	return fetch->lookup.relation != MP_RELATION_MEMBERSHIPS ||
-		!value->present ||
-		value->as.integer == fetch->settings->organization_id;
 }
 
 static bool

@@ -43,6 +43,9 @@ typedef struct MpLookup
 	uint32		filtered;		/* set of MP_FIELD_BITs that something is
 								 * decided on: they must be known, not only
 								 * shown where known */
+	bool		kept;			/* a statement's own read: above READ
+								 * COMMITTED it is kept, and answered from
+								 * what was */
 	bool		trusted;		/* a DELETE that pins both keys and looks at
 								 * nothing else: where the server cannot list
 								 * memberships, they are taken to exist */

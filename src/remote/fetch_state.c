@@ -14,6 +14,7 @@
 #include "remote/fetch_state.h"
 #include "remote/project.h"
 
+static void drop_kept(MpSlot *slot);
 static const char *slot_state_name(MpSlotState state);
 static bool is_step(MpSlotState from, MpSlotState to) pg_attribute_unused();
 
@@ -133,8 +134,18 @@ mp_fetch_set_slot(MpFetch *fetch, MpSlot *slot, MpSlotState state,
 			 slot->parent.id, slot_state_name(slot->state),
 			 slot_state_name(state));
 	mp_fetch_drop_call(fetch, &slot->call);
+	if (state != MP_SLOT_READING)
+		drop_kept(slot);
 	slot->call = mp_session_started(call);
 	slot->state = state;
+}
+
+void
+mp_fetch_set_replay(MpFetch *fetch pg_attribute_unused(), MpSlot *slot)
+{
+	Assert(is_step(slot->state, MP_SLOT_REPLAYING));
+	Assert(slot->call == NULL && slot->replay.kept != NULL);
+	slot->state = MP_SLOT_REPLAYING;
 }
 
 void
@@ -142,6 +153,7 @@ mp_fetch_finish_slot(MpFetch *fetch, MpSlot *slot)
 {
 	Assert(is_step(slot->state, MP_SLOT_FREE));
 	mp_fetch_drop_call(fetch, &slot->call);
+	drop_kept(slot);
 	slot->state = MP_SLOT_FREE;
 	fetch->children_done++;
 	Assert(fetch->children_done <= fetch->children_started);
@@ -163,10 +175,19 @@ mp_fetch_clear(MpFetch *fetch)
 	for (int i = 0; i < fetch->slot_count; i++)
 	{
 		mp_fetch_drop_call(fetch, &fetch->slots[i].call);
+		drop_kept(&fetch->slots[i]);
 		fetch->slots[i].state = MP_SLOT_FREE;
 	}
 	fetch->queue_used = fetch->queue_read = 0;
 	fetch->children_started = fetch->children_done = 0;
+}
+
+/* What was kept of an answer that has not ended well. */
+static void
+drop_kept(MpSlot *slot)
+{
+	mp_snapshot_abandon(slot->kept);
+	slot->kept = NULL;
 }
 
 /* May a slot go from one state to another? */
@@ -176,11 +197,12 @@ is_step(MpSlotState from, MpSlotState to)
 	switch (from)
 	{
 		case MP_SLOT_FREE:
-			return to == MP_SLOT_READING;
+			return to == MP_SLOT_READING || to == MP_SLOT_REPLAYING;
 		case MP_SLOT_READING:
 			return to == MP_SLOT_FREE || to == MP_SLOT_ASKING_PARENT;
 		case MP_SLOT_ASKING_PARENT:
 			return to == MP_SLOT_FREE || to == MP_SLOT_ASKING_WITNESS;
+		case MP_SLOT_REPLAYING:
 		case MP_SLOT_ASKING_WITNESS:
 			return to == MP_SLOT_FREE;
 	}
@@ -197,6 +219,8 @@ slot_state_name(MpSlotState state)
 			return "free";
 		case MP_SLOT_READING:
 			return "reading";
+		case MP_SLOT_REPLAYING:
+			return "reading what was kept";
 		case MP_SLOT_ASKING_PARENT:
 			return "asking for the parent itself";
 		case MP_SLOT_ASKING_WITNESS:

@@ -16,6 +16,7 @@
 
 #include "remote/fetch.h"
 #include "remote/session.h"
+#include "remote/snapshot.h"
 
 /* How the rows are got. */
 typedef enum MpWay
@@ -43,6 +44,7 @@ typedef enum MpSlotState
 {
 	MP_SLOT_FREE,				/* no call */
 	MP_SLOT_READING,			/* the parent's rows */
+	MP_SLOT_REPLAYING,			/* the same, as they were kept: no call */
 	MP_SLOT_ASKING_PARENT,		/* whether the parent exists */
 	MP_SLOT_ASKING_WITNESS,		/* memberships of another project that exists:
 								 * whether the server has the route */
@@ -54,6 +56,9 @@ typedef struct MpSlot
 	MpSlotState state;
 	MpCall	   *call;			/* NULL: free */
 	MpParent	parent;
+	MpKept	   *kept;			/* READING: where the rows are kept; NULL:
+								 * not; begun by fetch_keep.c */
+	MpReplay	replay;			/* REPLAYING; fetch_keep.c */
 	bool		exists;			/* the parent was seen; fetch_route.c */
 	int64		witness;		/* another project that was seen, 0: none;
 								 * fetch_route.c */
@@ -70,6 +75,12 @@ struct MpFetch
 	uint32		wanted;
 	int			slot_count;
 	MpSlot	   *slots;
+	bool		keeps;			/* answers are kept, and read again */
+	uint64		epoch;			/* mp_snapshot_epoch() then */
+
+	/* fetch_keep.c */
+	MpReplay	parents_replay; /* kept NULL: they are not read from there */
+	MpKept	   *parents_kept;	/* where the list is kept; fetch.c ends it */
 
 	/* fetch.c */
 	MpWay		way;
@@ -141,6 +152,9 @@ extern void mp_fetch_take_parent(MpFetch *fetch, MpSlot *slot);
 /* Put a new call (NULL raises 53200) in place of the slot's. */
 extern void mp_fetch_set_slot(MpFetch *fetch, MpSlot *slot,
 							  MpSlotState state, MpCall *call);
+
+/* The slot's rows were kept: there is no call. */
+extern void mp_fetch_set_replay(MpFetch *fetch, MpSlot *slot);
 
 /* All that the slot's parent has was read. */
 extern void mp_fetch_finish_slot(MpFetch *fetch, MpSlot *slot);

@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 
+#include "remote/snapshot.h"
 #include "transaction/callback.h"
 #include "transaction/changeset.h"
 #include "transaction/creation.h"
@@ -45,6 +46,7 @@ end_transaction(XactEvent event, void *arg pg_attribute_unused())
 			break;
 		case XACT_EVENT_ABORT:
 			mp_flush_abort();
+			mp_snapshot_end();
 			mp_creation_forget_answer(NULL);
 			mp_creation_undo(0);
 			mp_creation_end();
@@ -54,6 +56,7 @@ end_transaction(XactEvent event, void *arg pg_attribute_unused())
 		case XACT_EVENT_COMMIT:
 		case XACT_EVENT_PREPARE:
 			mp_flush_end();
+			mp_snapshot_end();
 			mp_creation_forget_answer(NULL);
 			mp_creation_end();
 			mp_creation_row_end();

@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/fetch_scope.c
+ *		Which parents and records of a read are the organization's.
+ *
+ * Asks nothing; takes what the list of parents and the records tell.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "remote/fetch_scope.h"
+#include "remote/project.h"
+
+static MpProjectOwner listed_owner(const MpFetch *fetch);
+
+/*
+ * Is there one among the fixed projects of which it was not asked whose it is?
+ * A key chooses requests, but it does not widen the relation: of a project
+ * that is another organization's there is no row.
+ */
+bool
+mp_fetch_needs_owners(const MpFetch *fetch)
+{
+	/* accounts that are pinned with the projects are known to be ours */
+	if (fetch->way != MP_WAY_BY_PROJECT || !fetch->fixed.pinned ||
+		fetch->lookup.prefer_projects)
+		return false;
+	for (int i = 0; i < fetch->fixed.count; i++)
+		if (mp_project_owner(fetch->settings, fetch->fixed.ids[i]) ==
+			MP_PROJECT_NOT_ASKED)
+			return true;
+	return false;
+}
+
+/* Queue what the list has named, if it is to be visited. */
+void
+mp_fetch_take_listed(MpFetch *fetch)
+{
+	const MpValue *values = fetch->parent_record.values;
+	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
+	int64		id = values[by_project ? MP_FIELD_PROJECT_ID :
+							MP_FIELD_ID].as.integer;
+	MpProjectOwner owner = by_project ? listed_owner(fetch) : MP_PROJECT_OURS;
+
+	if (!mp_fetch_is_to_visit(fetch, id))
+		return;
+	if (by_project)
+		mp_project_note(fetch->settings, id, owner);
+	if (owner != MP_PROJECT_OTHERS)
+		mp_fetch_push_parent(fetch, id,
+							 &values[by_project ? MP_FIELD_PROJECT_NAME :
+									 MP_FIELD_USERNAME]);
+}
+
+/*
+ * Is it known that the record is the organization's?  Every path but a
+ * project's names the organization.  A project that an account of ours is in
+ * is ours, which later reads need not ask.
+ */
+bool
+mp_fetch_is_known_ours(MpFetch *fetch, const MpParent *parent)
+{
+	const MpValue *project = &fetch->record.values[MP_FIELD_PROJECT_ID];
+
+	if (fetch->way == MP_WAY_BY_PROJECT)
+		return mp_project_owner(fetch->settings, parent->id) ==
+			MP_PROJECT_OURS;
+	if (fetch->way == MP_WAY_BY_ACCOUNT && project->present)
+		mp_project_note(fetch->settings, project->as.integer,
+						MP_PROJECT_OURS);
+	return true;
+}
+
+/* A membership that says that it is another organization's is no row. */
+bool
+mp_fetch_is_in_scope(const MpFetch *fetch)
+{
+	const MpValue *value = &fetch->record.values[MP_FIELD_ORGANIZATION_ID];
+
+	return fetch->lookup.relation != MP_RELATION_MEMBERSHIPS ||
+		!value->present ||
+		value->as.integer == fetch->settings->organization_id;
+}
+
+/* /me may show projects of other organizations. */
+static MpProjectOwner
+listed_owner(const MpFetch *fetch)
+{
+	const MpValue *value =
+		&fetch->parent_record.values[MP_FIELD_ORGANIZATION_ID];
+
+	if (!value->present)
+		return MP_PROJECT_NOT_TOLD;
+	return value->as.integer == fetch->settings->organization_id ?
+		MP_PROJECT_OURS : MP_PROJECT_OTHERS;
+}

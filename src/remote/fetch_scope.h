@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * remote/fetch_scope.h
+ *		Which parents and records of a read are the organization's.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef MP_REMOTE_FETCH_SCOPE_H
+#define MP_REMOTE_FETCH_SCOPE_H
+
+#include "remote/fetch_state.h"
+
+extern bool mp_fetch_needs_owners(const MpFetch *fetch);
+extern void mp_fetch_take_listed(MpFetch *fetch);
+extern bool mp_fetch_is_known_ours(MpFetch *fetch, const MpParent *parent);
+extern bool mp_fetch_is_in_scope(const MpFetch *fetch);
+
+#endif							/* MP_REMOTE_FETCH_SCOPE_H */
