@@ -581,7 +581,9 @@ judge_envelope(MpCall *call, const MpEnvelope *envelope)
 	if (envelope->says_error)
 	{
 		memcpy(call->message, envelope->words.text, sizeof(call->message));
-		call->problem.fault.id = envelope->id;
+		/* the element was read before, where there is one */
+		if (call->problem.fault.id == 0)
+			call->problem.fault.id = envelope->id;
 		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
 	}
 	else if (of_several && envelope->says_more)
