@@ -109,6 +109,38 @@ INSERT INTO service_accounts (username, expires) VALUES ('sooner', '2027-01-01')
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault method=POST path=/service-accounts$ status=201 body='{"id": 4712, "username": "rounded", "secret": "s", "expires": "2027-01-01T00:00:00Z"}'
 INSERT INTO service_accounts (username, expires) VALUES ('rounded', '2027-01-01 00:00:00.4567') RETURNING id, expires, secret;
 
+
+-- a secret that was shown is worth nothing after a rollback
+SET client_min_messages = notice;
+BEGIN;
+INSERT INTO service_accounts (username) VALUES ('one'), ('two') RETURNING username, secret IS NOT NULL AS secret;
+SAVEPOINT s;
+INSERT INTO service_accounts (username) VALUES ('three') RETURNING secret IS NOT NULL AS secret;
+ROLLBACK TO s;
+ROLLBACK;
+-- nobody has got it where its own statement fails
+INSERT INTO service_accounts (username) VALUES ('four') RETURNING 1 / length(left(secret, 0));
+BEGIN;
+INSERT INTO service_accounts (username) VALUES ('five') RETURNING secret IS NOT NULL AS secret;
+COMMIT;
+-- a trigger may read it, and then it is not lost
+SET mixpanel_sa_fdw.allow_unreturned_secret = on;
+INSERT INTO service_accounts (username) VALUES ('six');
+CREATE TABLE vault (id bigint, secret text);
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO vault VALUES (NEW.id, NEW.secret);
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keep AFTER INSERT ON service_accounts FOR EACH ROW EXECUTE FUNCTION keep();
+INSERT INTO service_accounts (username) VALUES ('seven');
+SELECT count(*) FROM vault WHERE secret <> '';
+ALTER FOREIGN TABLE service_accounts DISABLE TRIGGER keep;
+INSERT INTO service_accounts (username) VALUES ('eight');
+-- ON CONFLICT
+INSERT INTO service_accounts (username) VALUES ('nine') ON CONFLICT DO NOTHING;
+INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'x') ON CONFLICT DO NOTHING;
+
 SET client_min_messages = error;
 DROP EXTENSION mixpanel_sa_fdw CASCADE;
 DROP SCHEMA mp_grants CASCADE;

@@ -12,6 +12,11 @@
 
 #include "catalog/compat.h"
 
+/*
+ * Called after BeginForeignScan or BeginForeignModify: with ANALYZE, when all
+ * rows are done and before the End callbacks; without, when no parameter has a
+ * value and a modification has no state.  They ask nothing and change nothing.
+ */
 extern void mixpanelExplainForeignScan(ForeignScanState *node,
 									   struct ExplainState *es);
 extern void mixpanelExplainForeignModify(ModifyTableState *mtstate,

@@ -12,6 +12,12 @@
 
 #include "nodes/parsenodes.h"
 
+/*
+ * Called once for an IMPORT FOREIGN SCHEMA, with the caller's rights, who has
+ * USAGE on the server.  Core would run the commands that are returned; the
+ * list is empty, as they have been run.  Raises HV00Q for another schema,
+ * HV00D for any option, and what CREATE FOREIGN TABLE raises.
+ */
 extern List *mixpanelImportForeignSchema(ImportForeignSchemaStmt *stmt,
 										 Oid serverOid);
 

@@ -30,6 +30,7 @@
 #include "fdw/scan.h"
 #include "remote/session.h"
 #include "transaction/changeset.h"
+#include "transaction/creation.h"
 
 /* What find_scan() looks for and finds. */
 typedef struct ScanSearch
@@ -73,6 +74,7 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 	mp_setting_require();
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
 		return;
+	Assert(rinfo->ri_FdwState == NULL);
 	modify = begin_modify(mtstate, rinfo);
 	modify->reads_secret =
 		intVal(list_nth(fdw_private, MP_MODIFY_READS_SECRET)) != 0;
@@ -125,7 +127,8 @@ mixpanelBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 						RelationGetRelationName(rinfo->ri_RelationDesc)),
 				 errhint("Write a condition that leaves its rows out, or delete the rows and insert them anew.")));
 	if (plan != NULL)
-		mp_modify_refuse_on_conflict(plan->onConflictAction);
+		mp_modify_refuse_on_conflict(rinfo->ri_RelationDesc,
+									 plan->onConflictAction);
 	modify = begin_modify(mtstate, rinfo);
 	varno = returning_varno(mtstate, rinfo);
 	modify->reads_secret = mp_modify_reads_secret(modify->table, varno,
@@ -167,6 +170,7 @@ mixpanelExecForeignUpdate(EState *estate pg_attribute_unused(),
 	};
 	bool		queued;
 
+	Assert(modify->table->relation->kind == MP_RELATION_MEMBERSHIPS);
 	change.account = junk_id(modify, planSlot, modify->id_junk, MP_FIELD_ID);
 	change.project = junk_id(modify, planSlot, modify->project_junk,
 							 MP_FIELD_PROJECT_ID);
@@ -224,6 +228,9 @@ mixpanelEndForeignModify(EState *estate pg_attribute_unused(),
 {
 	MpModify   *modify = rinfo->ri_FdwState;
 
+	/* not where the statement has failed: nobody may have got them */
+	if (modify != NULL && (modify->reads_secret || modify->triggers_read))
+		mp_creation_note_shown(modify->cid);
 	/* core may end a target by both of its roles */
 	rinfo->ri_FdwState = NULL;
 	if (modify != NULL)
@@ -350,6 +357,7 @@ begin_row(ResultRelInfo *rinfo)
 {
 	MpModify   *modify = rinfo->ri_FdwState;
 
+	Assert(modify != NULL && modify->row_context != NULL);
 	MemoryContextReset(modify->row_context);
 	if (modify->target < 0)
 		modify->target = mp_changeset_target_index(modify->settings);
@@ -393,8 +401,10 @@ junk_id(const MpModify *modify, TupleTableSlot *planSlot, AttrNumber junk,
 		MpField field)
 {
 	bool		isnull;
-	Datum		datum = ExecGetJunkAttribute(planSlot, junk, &isnull);
+	Datum		datum;
 
+	Assert(junk != InvalidAttrNumber);
+	datum = ExecGetJunkAttribute(planSlot, junk, &isnull);
 	if (isnull)
 		elog(ERROR, "key of foreign table \"%s\" is NULL",
 			 modify->table->name);
@@ -502,6 +512,7 @@ check_unchanged(const MpModify *modify, TupleTableSlot *old,
 {
 	TupleDesc	desc = slot->tts_tupleDescriptor;
 
+	Assert(desc->natts == modify->table->natts);
 	slot_getallattrs(old);
 	slot_getallattrs(slot);
 	for (int i = 0; i < modify->table->natts; i++)

@@ -50,6 +50,39 @@ typedef struct MpModify
 	MemoryContext row_context;	/* the row being written; reset by the next */
 } MpModify;
 
+/*
+ * The callbacks, as core calls them:
+ *
+ * AddForeignUpdateTargets, once for each target of an UPDATE or DELETE while
+ * it is planned, children included; only adds columns to the subplan's rows.
+ * PlanForeignModify, once for each target of a plan, which may be executed
+ * many times or never; returns what BeginForeignModify needs, in nodes that
+ * can be copied.  Both may raise errors, and ask nobody.
+ *
+ * BeginForeignModify, once for each target of an execution, before any row,
+ * also under EXPLAIN, where it makes no state.  It makes the state of a target
+ * that the plan names.  BeginForeignInsert, without a plan of ours and only
+ * when the first row comes: for COPY FROM, and for a partition that a row is
+ * routed to.  It makes the state of a target that the plan does not name;
+ * where the plan names it, as UPDATE may, there is a state already, and the
+ * call is refused.  Each state belongs to its ResultRelInfo and is in the
+ * context that was current, which lasts as long as the executor (COPY: the
+ * command).
+ *
+ * ExecForeignInsert, ExecForeignUpdate and ExecForeignDelete, once for each
+ * row, after BEFORE triggers and before AFTER triggers and RETURNING.  The
+ * slot that is returned holds the row as it is now; its values may be in the
+ * state's row_context, until the next row.  NULL: nothing was done, and no
+ * AFTER trigger fires.
+ *
+ * EndForeignModify and EndForeignInsert, when all has gone well; after an
+ * error, neither.  A target may get both, in either order, so either may come
+ * when the state is gone.  What must be freed after an error is not theirs.
+ *
+ * IsForeignRelUpdatable, for any table at any time, also by functions that
+ * list tables; must not raise anything.  ExecForeignTruncate, once for all
+ * tables of one server.
+ */
 extern void mixpanelAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
 											RangeTblEntry *target_rte,
 											Relation target_relation);
@@ -98,7 +131,8 @@ MP_NORETURN extern void mp_modify_refuse_update(const MpTable *table,
 												const MpAttribute *attribute);
 
 /* Raise 0A000 for any ON CONFLICT. */
-extern void mp_modify_refuse_on_conflict(OnConflictAction action);
+extern void mp_modify_refuse_on_conflict(Relation rel,
+										 OnConflictAction action);
 
 /* Write one row of each kind; modify_row.c. */
 extern void mp_modify_insert_account(MpModify *modify,

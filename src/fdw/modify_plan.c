@@ -76,8 +76,8 @@ mixpanelPlanForeignModify(PlannerInfo *root, ModifyTable *plan,
 	MpTable    *table = mp_relation_open(rel);
 	List	   *returning = NIL;
 
+	mp_modify_refuse_on_conflict(rel, plan->onConflictAction);
 	table_close(rel, NoLock);
-	mp_modify_refuse_on_conflict(plan->onConflictAction);
 	if (plan->operation == CMD_UPDATE)
 		check_update(table, list_nth(plan->updateColnosLists, subplan_index));
 	if (plan->returningLists != NIL)
@@ -161,13 +161,18 @@ mp_modify_refuse_update(const MpTable *table, const MpAttribute *attribute)
 }
 
 void
-mp_modify_refuse_on_conflict(OnConflictAction action)
+mp_modify_refuse_on_conflict(Relation rel, OnConflictAction action)
 {
-	if (action != ONCONFLICT_NONE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("INSERT with ON CONFLICT is not supported on Mixpanel's tables"),
-				 errhint("Adding a membership that exists sets its role.")));
+	const MpRelation *relation = mp_relation_declared(rel);
+
+	if (action == ONCONFLICT_NONE)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("INSERT with ON CONFLICT is not supported on Mixpanel's tables"),
+			 relation != NULL && relation->kind == MP_RELATION_ACCOUNTS ?
+			 errhint("Look for the username first; a plain INSERT creates another account.") :
+			 errhint("Use a plain INSERT: adding a membership that exists sets its role.")));
 }
 
 static void

@@ -48,7 +48,9 @@ mp_modify_check_row(const MpModify *modify, TupleTableSlot *slot)
 					(errcode(ERRCODE_GENERATED_ALWAYS),
 					 errmsg("cannot insert a value into column \"%s\" of foreign table \"%s\"",
 							attribute->name, table->name),
-					 errdetail("Mixpanel assigns it."),
+					 table->relation->kind == MP_RELATION_ACCOUNTS ?
+					 errdetail("Mixpanel assigns it.") :
+					 errdetail("It can only be read: it tells of the project, the account or the grant."),
 					 errhint("Leave the column out, or use NULL.")));
 	}
 	if (!is_of_organization(modify, slot))
@@ -72,6 +74,7 @@ mp_modify_insert_account(MpModify *modify,
 	record = mp_creation_create((uint16) modify->target, modify->cid,
 								&account, modify->quoted_name);
 	id = record->values[MP_FIELD_ID].as.integer;
+	Assert(id > 0);
 	check_expires(modify, record, account.expires);
 	keep_given(record, &account);
 	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)

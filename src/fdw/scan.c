@@ -208,6 +208,7 @@ begin_lookup(ForeignScanState *node)
 static void
 end_lookup(MpScan *scan)
 {
+	Assert(scan->begun || (scan->fetch == NULL && scan->cache == NULL));
 	if (scan->fetch != NULL)
 		mp_fetch_add_tally(scan->fetch, &scan->tally);
 	scan->fetch = NULL;

@@ -64,6 +64,20 @@ typedef struct MpScan
 	bool		would_wait;		/* the empty slot means only that */
 } MpScan;
 
+/*
+ * The callbacks, as core calls them:
+ *
+ * BeginForeignScan, once for each scan of an execution, also under EXPLAIN
+ * (then no credentials are looked for and nothing is asked).  Makes the state
+ * in the query's context; asks nothing yet, as parameters have no values.
+ * IterateForeignScan, in a context that is reset for each row: one row, or an
+ * empty slot at the end; may be called again after the end.  Conditions of the
+ * plan are checked by core afterwards.
+ * ReScanForeignScan, before any row or after some; parameters may have
+ * changed.  EndForeignScan, once, when all has gone well, at any row; after an
+ * error not at all: what the scan has under way hangs on memory contexts,
+ * which cancel it.
+ */
 extern void mixpanelBeginForeignScan(ForeignScanState *node, int eflags);
 extern TupleTableSlot *mixpanelIterateForeignScan(ForeignScanState *node);
 extern void mixpanelReScanForeignScan(ForeignScanState *node);
@@ -84,7 +98,16 @@ extern void mp_scan_cache_add(MpScan *scan, TupleTableSlot *slot);
 /* Do two lookups ask for the same rows? */
 extern bool mp_scan_same_lookup(const MpLookup *a, const MpLookup *b);
 
-/* Append's asynchronous protocol; scan_async.c. */
+/*
+ * Append's asynchronous protocol; scan_async.c.
+ *
+ * ForeignAsyncRequest, when the Append wants a row of a scan that has none on
+ * its way: gives a row, the end, or a promise (callback_pending).
+ * ForeignAsyncConfigureWait, before each wait of the Append, for each scan
+ * that has promised; adds one event at most.
+ * ForeignAsyncNotify, when that event came, which does not mean that there is
+ * a row.
+ */
 extern void mixpanelForeignAsyncRequest(AsyncRequest *areq);
 extern void mixpanelForeignAsyncConfigureWait(AsyncRequest *areq);
 extern void mixpanelForeignAsyncNotify(AsyncRequest *areq);

@@ -28,6 +28,10 @@ extern MpRecord *mp_creation_create(uint16 target, CommandId cid,
 									const MpNewAccount *account,
 									const char *table);
 
+/* A command has ended that gave the secrets of what it created away: should
+ * the transaction not commit, a NOTICE says that they are worth nothing. */
+extern void mp_creation_note_shown(CommandId cid);
+
 /* Wipe the last answer; its costs are added to *tally, which may be NULL. */
 extern void mp_creation_forget_answer(MpTally *tally);
 

@@ -75,6 +75,19 @@ mp_creation_pop(MpCreation *creation pg_attribute_unused())
 	mp_creation_drop(creation_count - 1);
 }
 
+void
+mp_creation_note_shown(CommandId cid)
+{
+	for (int i = mp_creation_count() - 1; i >= 0; i--)
+	{
+		MpCreation *creation = mp_creation_get(i);
+
+		if (creation->cid != cid)
+			break;
+		creation->shown = true;
+	}
+}
+
 int
 mp_creation_count(void)
 {

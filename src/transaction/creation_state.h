@@ -40,6 +40,8 @@ typedef struct MpCreation
 	int64		id;				/* MADE and after; else 0 */
 	MpCall	   *create;			/* SENT; else NULL */
 	MpCall	   *deletion;		/* DELETING; else NULL */
+	bool		shown;			/* a statement that ended well has given its
+								 * secret away */
 } MpCreation;
 
 /* ---- creation_list.c: what is known of each ---- */

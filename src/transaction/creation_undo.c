@@ -286,6 +286,11 @@ warn_of_rest(int first)
 		if (state != MP_CREATION_NOTED && state != MP_CREATION_REFUSED &&
 			state != MP_CREATION_GONE)
 			warn_of(mp_creation_get(i));
+		else if (mp_creation_get(i)->shown)
+			ereport(NOTICE,
+					(errmsg("service account " INT64_FORMAT " was deleted again, and its secret is worth nothing",
+							mp_creation_get(i)->id),
+					 errdetail("The transaction that created it was rolled back.")));
 	}
 }
 

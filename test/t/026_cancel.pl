@@ -270,7 +270,7 @@ subtest 'a COPY FROM that creates' => sub {
 	$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
 	my $result = $session->end;
 	is($result->{code}, '57014', 'cancelled');
-	is_deeply($result->{notices}, [], 'no warning');
+	is_deeply([ grep { $_->{level} eq 'WARNING' } @{ $result->{notices} } ], [], 'no warning');
 	is_deeply([ map { s! .* -> ! !r } $test->calls ],
 		[ 'POST 201', 'DELETE 200' ], 'created, and deleted again');
 	is_deeply($simulator->state, $before, 'nothing is changed');
@@ -288,7 +288,7 @@ subtest 'deleting what was created is not cut short' => sub {
 	ok(has_come('DELETE', 1), 'it is under way');
 	$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
 	my $result = $session->end;
-	is_deeply($result->{notices}, [], 'no warning');
+	is_deeply([ grep { $_->{level} eq 'WARNING' } @{ $result->{notices} } ], [], 'no warning');
 	is_deeply($simulator->state, $before, 'nothing is changed');
 	is($session->rows('SELECT count(*) FROM mp.service_accounts'), 10, 'a list');
 	$session->quit;

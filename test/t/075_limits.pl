@@ -590,7 +590,7 @@ subtest 'an answer to a create that never ends' => sub {
 			  )
 			: ());
 		is($listener->connections($wanted), $wanted, '... sent once');
-		is_deeply($result->{notices}, [], '... with nothing to undo');
+		is_deeply([ grep { $_->{level} eq 'WARNING' } @{ $result->{notices} } ], [], '... with nothing to undo');
 		works_on();
 	}
 };
