@@ -280,13 +280,11 @@ check_single(MpCall *call)
 	MpText		element;
 	MpJsonEvent event;
 
-	do
-	{
-		event = mp_json_stream_next(call->stream, &bytes, &length,
-									&element.data, &element.length);
-		if (event == MP_JSON_ELEMENT && call->kind == MP_CALL_CREATE_ACCOUNT)
+	while ((event = mp_json_stream_next(call->stream, &bytes, &length,
+										&element.data, &element.length)) ==
+		   MP_JSON_ELEMENT)
+		if (call->kind == MP_CALL_CREATE_ACCOUNT)
 			note_id(call, &element);
-	} while (event == MP_JSON_ELEMENT);
 	if (event == MP_JSON_BAD)
 		fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
 	else if (mp_json_stream_count(call->stream) > 1)
@@ -581,8 +579,7 @@ judge_envelope(MpCall *call, const MpEnvelope *envelope)
 	if (envelope->says_error)
 	{
 		memcpy(call->message, envelope->words.text, sizeof(call->message));
-		/* the element was read before, where there is one */
-		if (call->problem.fault.id == 0)
+		if (call->problem.fault.id == 0)	/* no element was read */
 			call->problem.fault.id = envelope->id;
 		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
 	}
