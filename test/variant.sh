@@ -2,8 +2,11 @@
 # The tests on an instrumented build, in a private copy of the server's tree:
 # the installed server and this folder stay as they are.
 #
-#	test/variant.sh ubsan|coverage|valgrind [NAME...]
+#	test/variant.sh assert|ubsan|coverage|valgrind [NAME...]
 #
+#	assert		a server with assertions, built from Debian's source when it is
+#				first wanted (test/server.sh); without NAMEs, all tests that run
+#				the extension.
 #	ubsan		the extension under UBSan, in the server; without NAMEs, the SQL
 #				tests.  Any finding fails.
 #	coverage	which lines of the extension the tests run, and which reports of
@@ -12,84 +15,29 @@
 #	valgrind	the server under memcheck; without NAMEs, the SQL tests.  Fails
 #				for an error or a definite leak with the extension in its stack.
 #
-# NAMEs are check.sh's, PG_CONFIG chooses the server that is copied, and
-# PROVE_FLAGS adds to prove's arguments.  What was found is left in
-# test/log/KIND.
+# NAMEs are check.sh's, PG_CONFIG chooses the server that is copied (for assert,
+# its major version), and PROVE_FLAGS adds to prove's arguments.  What was found
+# is left in test/log/KIND.
 set -eu
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/root.sh"
+. "$(dirname "$0")/server.sh"
 
 usage()
 {
-	die 'usage: variant.sh ubsan|coverage|valgrind [NAME...]'
+	die 'usage: variant.sh assert|ubsan|coverage|valgrind [NAME...]'
 }
 
 [ $# -gt 0 ] || usage
 kind=$1
 shift
 case $kind in
-	ubsan | coverage | valgrind) ;;
+	assert | ubsan | coverage | valgrind) ;;
 	*) usage ;;
 esac
 
-original=$repo
 failed=0
-
-# PostgreSQL finds its other folders by where its programs are, so that a copy
-# of the three trees that has the same paths below another root is a server of
-# its own: what is installed by its pg_config goes into it, and only its
-# programs see it.  Headers are only read: links will do.
-copy_server()
-{
-	local folder
-	local copied="--bindir --pkglibdir --sharedir"
-	local linked="--includedir --includedir-server"
-
-	for folder in $copied
-	do
-		folder=$("$PG_CONFIG" "$folder")
-		mkdir -p "$room/tree$(dirname "$folder")"
-		[ -e "$room/tree$folder" ] || cp -a "$folder" "$room/tree$folder"
-	done
-	for folder in $linked
-	do
-		folder=$("$PG_CONFIG" "$folder")
-		mkdir -p "$room/tree$(dirname "$folder")"
-		[ -e "$room/tree$folder" ] || ln -s "$folder" "$room/tree$folder"
-	done
-	PG_CONFIG=$room/tree$("$PG_CONFIG" --bindir)/pg_config
-	find_server
-	case $("$PG_CONFIG" --pkglibdir) in
-		"$room/tree"/*) ;;
-		*) die "this server's tree cannot be moved: $PG_CONFIG" ;;
-	esac
-}
-
-# The project without what is to be built anew: the extension, and what is
-# named.
-copy_project()
-{
-	local exclude=(--no-wildcards-match-slash --exclude=./.git
-		--exclude=./test/log --exclude='./*.[os]*' --exclude='./src/*/*.[ob]*')
-	local path
-
-	for path
-	do
-		exclude+=("--exclude=./$path")
-	done
-	mkdir "$room/project"
-	tar -C "$original" "${exclude[@]}" -c . | tar -C "$room/project" -x
-	repo=$room/project
-}
-
-# Build the extension with flags of one's own.  check.sh then finds it up to
-# date, and installed.
-build_with()
-{
-	build COPT="$*" all
-	quietly make -C "$repo" -s --no-print-directory with_llvm=no \
-		PG_CONFIG="$PG_CONFIG" install
-}
 
 # The tests that run the extension: not those of the sources, of the releases,
 # of the simulator alone, and of other builds.
@@ -116,6 +64,19 @@ run_check()
 	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS "$repo/test/check.sh" "$@" ||
 		failed=1
 	[ ! -d "$repo/test/log" ] || cp -R "$repo/test/log" "$results/tests"
+}
+
+# ---- assert ----
+
+# A failed assertion ends all sessions of the server, and stands in its log,
+# where check.sh finds it, should no test have noticed.
+test_assert()
+{
+	copy_project
+	build_with -O1 -fno-omit-frame-pointer
+	# shellcheck disable=SC2046
+	[ $# -gt 0 ] || set -- $(names_of_tests)
+	MP_CHECK_SECONDS=${MP_CHECK_SECONDS:-7200} run_check "$@"
 }
 
 # ---- ubsan ----
@@ -215,6 +176,7 @@ test_valgrind()
 }
 
 find_server
+[ "$kind" != assert ] || make_server "$(server_version)"
 [ "$kind" != valgrind ] || need_packages valgrind
 make_room
 results=$original/test/log/$kind
