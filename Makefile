@@ -53,6 +53,7 @@ OBJS = \
 	src/fdw/scan_cache.o \
 	src/fdw/scan_key.o \
 	src/fdw/stats.o \
+	src/fdw/unfinished.o \
 	src/http/attempt.o \
 	src/http/encoding.o \
 	src/http/http.o \
@@ -98,6 +99,10 @@ OBJS = \
 	src/transaction/flush_settle.o \
 	src/transaction/flush_unit.o \
 	src/transaction/flush_verify.o \
+	src/transaction/journal.o \
+	src/transaction/journal_commit.o \
+	src/transaction/journal_left.o \
+	src/transaction/journal_slot.o \
 	src/transaction/overlay.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are

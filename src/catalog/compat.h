@@ -66,6 +66,16 @@
 	(*(count) = GetNumConfigOptions(), get_guc_variables())
 #endif
 
+/*
+ * Write a message of this transaction to the log, and with it the id of the
+ * (sub)transaction; its position.  Needs replication/message.h.
+ */
+#if PG_VERSION_NUM >= 170000
+#define MP_LOG_MESSAGE(prefix) LogLogicalMessage(prefix, "", 0, true, false)
+#else
+#define MP_LOG_MESSAGE(prefix) LogLogicalMessage(prefix, "", 0, true)
+#endif
+
 /* A custom wait event, 0 before it is made. */
 #if PG_VERSION_NUM >= 170000
 #define MP_NEW_WAIT_EVENT(name) WaitEventExtensionNew(name)

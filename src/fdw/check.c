@@ -25,6 +25,7 @@
 #include "catalog/compat.h"
 #include "catalog/option.h"
 #include "catalog/setting.h"
+#include "fdw/check.h"
 #include "fdw/import.h"
 #include "remote/attempt.h"
 #include "remote/error.h"
@@ -50,7 +51,6 @@ typedef struct Check
 								 * authenticates; NULL: not seen */
 } Check;
 
-static void check_server(const ForeignServer *server);
 static void free_answer(void *arg);
 static void add_row(Check *check, const char *item, bool ok,
 					const char *detail);
@@ -75,7 +75,7 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 	Check	   *check;
 
 	mp_setting_require();
-	check_server(server);
+	mp_check_server(server);
 	InitMaterializedSRF(fcinfo, 0);
 	check = palloc0(sizeof(Check));
 	check->result = (ReturnSetInfo *) fcinfo->resultinfo;
@@ -90,10 +90,9 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* It must be one of ours, and one that the role may use: a mapping for PUBLIC
- * would do for the rest. */
-static void
-check_server(const ForeignServer *server)
+/* A mapping for PUBLIC would do for the rest. */
+void
+mp_check_server(const ForeignServer *server)
 {
 	AclResult	allowed = MP_SERVER_ACLCHECK(server->serverid, GetUserId());
 

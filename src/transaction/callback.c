@@ -19,6 +19,7 @@
 #include "transaction/creation.h"
 #include "transaction/creation_row.h"
 #include "transaction/flush.h"
+#include "transaction/journal.h"
 
 static void end_transaction(XactEvent event, void *arg);
 static void end_subtransaction(SubXactEvent event, SubTransactionId mine,
@@ -51,6 +52,7 @@ end_transaction(XactEvent event, void *arg pg_attribute_unused())
 			mp_creation_undo(0);
 			mp_creation_end();
 			mp_creation_row_end();
+			mp_journal_end(false);
 			mp_changeset_end();
 			break;
 		case XACT_EVENT_COMMIT:
@@ -60,6 +62,7 @@ end_transaction(XactEvent event, void *arg pg_attribute_unused())
 			mp_creation_forget_answer(NULL);
 			mp_creation_end();
 			mp_creation_row_end();
+			mp_journal_end(true);
 			mp_changeset_end();
 			break;
 		case XACT_EVENT_PARALLEL_PRE_COMMIT:

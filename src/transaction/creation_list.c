@@ -65,6 +65,8 @@ mp_creation_push(uint16 target, CommandId cid, const char *username)
 	creation->level = GetCurrentTransactionNestLevel();
 	creation->cid = cid;
 	creation->username = copy;
+	creation->journal = mp_journal_note(mp_changeset_target(target),
+										username);
 	return creation;
 }
 
@@ -230,6 +232,10 @@ set_state(MpCreation *creation, MpCreationState state)
 		 creation->username, creation->id, state_names[creation->state],
 		 state_names[state]);
 	creation->state = state;
+	if (state == MP_CREATION_REFUSED || state == MP_CREATION_GONE)
+		mp_journal_gone(creation->journal);
+	else if (state == MP_CREATION_MADE)
+		mp_journal_answered(creation->journal, creation->id);
 }
 
 static bool

@@ -14,6 +14,7 @@
 #include "remote/session.h"
 #include "transaction/changeset.h"
 #include "transaction/creation.h"
+#include "transaction/journal.h"
 
 /* What is known of an account to be created. */
 typedef enum MpCreationState
@@ -42,12 +43,14 @@ typedef struct MpCreation
 	MpCall	   *deletion;		/* DELETING; else NULL */
 	bool		shown;			/* a statement that ended well has given its
 								 * secret away */
+	MpJournalEntry journal;		/* what the disk knows of it */
 } MpCreation;
 
 /* ---- creation_list.c: what is known of each ---- */
 
 /* A new one, NOTED, at the current level.  It comes before the request, so
- * that nothing can be created that is not noted. */
+ * that nothing can be created that is not noted, here and in the journal.
+ * Raises as mp_journal_note(). */
 extern MpCreation *mp_creation_push(uint16 target, CommandId cid,
 									const char *username);
 

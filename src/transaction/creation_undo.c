@@ -285,7 +285,10 @@ warn_of_rest(int first)
 
 		if (state != MP_CREATION_NOTED && state != MP_CREATION_REFUSED &&
 			state != MP_CREATION_GONE)
+		{
+			mp_journal_kept(mp_creation_get(i)->journal);
 			warn_of(mp_creation_get(i));
+		}
 		else if (mp_creation_get(i)->shown)
 			ereport(NOTICE,
 					(errmsg("service account " INT64_FORMAT " was deleted again, and its secret is worth nothing",

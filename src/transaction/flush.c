@@ -17,6 +17,7 @@
 
 #include "transaction/creation.h"
 #include "transaction/flush_state.h"
+#include "transaction/journal_commit.h"
 
 #define MAX_RUNNING 128			/* units with a call, of all servers */
 
@@ -46,6 +47,7 @@ mp_flush_send(void)
 	MemoryContext old = MemoryContextSwitchTo(flush->context);
 
 	Assert(current == NULL);
+	mp_journal_note_changes(flush->finals, flush->final_count);
 	current = flush;
 	PG_TRY();
 	{

@@ -1,0 +1,577 @@
+/*-------------------------------------------------------------------------
+ *
+ * fdw/unfinished.c
+ *		mixpanel_sa_fdw_unfinished(server): what transactions that did not
+ *		commit have left behind, as far as the API still has it.
+ *
+ * The journal tells of accounts by id or, where the answer to the creation
+ * never came, by name alone.  An account that is found by its name must not be
+ * one that somebody else has created and committed meanwhile.  So the journal
+ * is read once more after the API was asked: an account that was listed had
+ * been noted by then.
+ *
+ * Nothing is deleted here.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "catalog/option.h"
+#include "catalog/setting.h"
+#include "fdw/check.h"
+#include "remote/error.h"
+#include "remote/fetch.h"
+#include "transaction/journal_commit.h"
+#include "transaction/journal_left.h"
+
+PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_unfinished);
+
+#define UNFINISHED_COLUMNS 5
+#define CLOCK_SKEW (60 * USECS_PER_SEC) /* that the API's clock may differ */
+#define COMMIT_MEMORY (INT64CONST(30) * USECS_PER_DAY)
+#define NAME_SUFFIX ".mp-service-account"
+
+/* An account of the API that is, or may be, one that was left behind. */
+typedef struct Found
+{
+	int64		organization;
+	int64		id;
+	const char *text;			/* whose entries it may be of, by its name;
+								 * NULL: it is there, no more */
+	bool		dated;			/* created within the time of such an entry,
+								 * as far as the API says when it was */
+} Found;
+
+typedef struct Search
+{
+	ReturnSetInfo *result;
+	Oid			server;
+	const char *base_url;
+	MpSettings *settings;		/* with the caller's credentials; NULL: not
+								 * needed yet */
+	int64		organization;	/* of the server */
+	List	   *left;			/* of MpLeft: to be told of the server */
+	List	   *found;			/* of Found */
+} Search;
+
+static void select_left(Search *search, List *all);
+static bool belongs(const Search *search, const MpEntry *entry);
+static bool is_asked(const Search *search, const MpEntry *entry);
+static void ask_all(Search *search);
+static void ask(Search *search, int64 organization);
+static void take_record(Search *search, const MpRecord *record,
+						int64 organization);
+static bool is_wanted(const MpEntry *entry, int64 id);
+static bool has_name(const MpRecord *record, const char *text);
+static bool is_named(const MpValue *value, const char *text, bool suffix);
+static bool is_dated(const MpRecord *record, const MpEntry *entry);
+static const Found *find_id(const Search *search, int64 organization,
+							int64 id);
+static void tell_account(Search *search, const MpLeft *left);
+static void tell_commit(Search *search, const MpLeft *left);
+static bool is_settled(const Search *search, const MpEntry *entry);
+static char *commit_words(const MpEntry *entry);
+static void tell_nameless(Search *search, List *all);
+static List *list_alike(const Search *search, const MpEntry *like);
+static bool is_like(const MpEntry *a, const MpEntry *b);
+static List *list_matches(const Search *search, const MpEntry *like,
+						  List *all, bool *sure);
+static bool is_known(const MpEntry *like, int64 id, List *all);
+static bool is_under_way(const MpEntry *like, List *all);
+static void tell_group(Search *search, List *group, List *matches, bool sure);
+static char *account_words(const Search *search, const MpEntry *entry);
+static void add_row(Search *search, const MpEntry *entry, int64 account,
+					const char *reason);
+
+Datum
+mixpanel_sa_fdw_unfinished(PG_FUNCTION_ARGS)
+{
+	ForeignServer *server =
+		GetForeignServerByName(NameStr(*PG_GETARG_NAME(0)), false);
+	MpSettings *settings;
+	Search		search = {.server = server->serverid};
+	ListCell   *cell;
+
+	mp_setting_require();
+	mp_check_server(server);
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("a standby does not know what transactions have left behind"),
+				 errhint("Ask the primary.")));
+	InitMaterializedSRF(fcinfo, 0);
+	search.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	settings = mp_option_resolve_public(InvalidOid, server->serverid);
+	search.base_url = settings->base_url;
+	search.organization = settings->organization_id;
+
+	select_left(&search, mp_journal_read(true));
+	ask_all(&search);
+	foreach(cell, search.left)
+	{
+		const MpLeft *left = lfirst(cell);
+
+		if (left->entry.kind == MP_ENTRY_COMMIT)
+			tell_commit(&search, left);
+		else if (left->entry.account != 0 ||
+				 !is_asked(&search, &left->entry))
+			tell_account(&search, left);
+	}
+	tell_nameless(&search, mp_journal_read(false));
+	return (Datum) 0;
+}
+
+static void
+select_left(Search *search, List *all)
+{
+	ListCell   *cell;
+
+	foreach(cell, all)
+	{
+		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+
+		if ((entry->state == MP_ENTRY_KEPT ||
+			 entry->state == MP_ENTRY_CUT_OFF) && belongs(search, entry))
+			search->left = lappend(search->left, lfirst(cell));
+	}
+}
+
+/*
+ * Noted under this server, or for its organization under another: a server or
+ * a database that was dropped is told of by the one that takes its place.
+ */
+static bool
+belongs(const Search *search, const MpEntry *entry)
+{
+	return (entry->database == MyDatabaseId &&
+			entry->server == search->server) ||
+		(entry->organization == search->organization &&
+		 is_asked(search, entry));
+}
+
+/* Another API than it was created with knows nothing of an account. */
+static bool
+is_asked(const Search *search, const MpEntry *entry)
+{
+	return strcmp(entry->base_url, search->base_url) == 0;
+}
+
+/* ---- what the API has ---- */
+
+/* Each organization once.  Where nothing was left behind, no request is sent
+ * and no user mapping needed. */
+static void
+ask_all(Search *search)
+{
+	ListCell   *cell;
+	List	   *asked = NIL;
+
+	foreach(cell, search->left)
+	{
+		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+		bool		again = false;
+		ListCell   *before;
+
+		foreach(before, asked)
+			again = again || ((MpLeft *) lfirst(before))->entry.organization ==
+			entry->organization;
+		if (again || !is_asked(search, entry))
+			continue;
+		asked = lappend(asked, lfirst(cell));
+		ask(search, entry->organization);
+	}
+	list_free(asked);
+}
+
+static void
+ask(Search *search, int64 organization)
+{
+	MpLookup	lookup = {.relation = MP_RELATION_ACCOUNTS};
+	const MpRecord *record;
+	MpFetch    *fetch;
+
+	if (search->settings == NULL)
+		search->settings = mp_option_resolve(InvalidOid, search->server,
+											 InvalidOid);
+	search->settings->organization_id = organization;
+	mp_option_require(search->settings, true);
+	fetch = mp_fetch_begin(search->settings, &lookup,
+						   MP_FIELD_BIT(MP_FIELD_ID) |
+						   MP_FIELD_BIT(MP_FIELD_USERNAME) |
+						   MP_FIELD_BIT(MP_FIELD_NAME) |
+						   MP_FIELD_BIT(MP_FIELD_CREATED));
+	while (mp_fetch_next_wait(fetch, &record))
+		take_record(search, record, organization);
+	mp_fetch_end(fetch);
+}
+
+static void
+take_record(Search *search, const MpRecord *record, int64 organization)
+{
+	int64		id = record->values[MP_FIELD_ID].as.integer;
+	Found		found = {.organization = organization,.id = id};
+	bool		wanted = false;
+	ListCell   *cell;
+
+	foreach(cell, search->left)
+	{
+		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+
+		if (entry->organization != organization || !is_asked(search, entry))
+			continue;
+		if (is_wanted(entry, id))
+			wanted = true;
+		else if (entry->kind == MP_ENTRY_ACCOUNT && entry->account == 0 &&
+				 has_name(record, entry->text) && is_dated(record, entry))
+		{
+			wanted = true;
+			found.text = entry->text;
+			found.dated = record->values[MP_FIELD_CREATED].present;
+		}
+	}
+	if (wanted)
+	{
+		Found	   *copy = palloc(sizeof(Found));
+
+		*copy = found;
+		search->found = lappend(search->found, copy);
+	}
+}
+
+/* Is the account named by the entry, itself or in a change? */
+static bool
+is_wanted(const MpEntry *entry, int64 id)
+{
+	const char *position = entry->text;
+	MpNotedChange change;
+	int			more;
+
+	if (entry->kind == MP_ENTRY_ACCOUNT)
+		return entry->account == id;
+	while (mp_journal_next_change(&position, &change, &more))
+	{
+		if (change.account == id)
+			return true;
+	}
+	return false;
+}
+
+/* Mixpanel adds to a username: `bot` is `bot.a1b2c3.mp-service-account`. */
+static bool
+has_name(const MpRecord *record, const char *text)
+{
+	return is_named(&record->values[MP_FIELD_USERNAME], text, true) ||
+		is_named(&record->values[MP_FIELD_NAME], text, false);
+}
+
+static bool
+is_named(const MpValue *value, const char *text, bool suffix)
+{
+	size_t		length = strlen(text);
+	size_t		tail = strlen(NAME_SUFFIX);
+	size_t		size;
+
+	if (!value->present || value->as.text.length < length ||
+		memcmp(value->as.text.data, text, length) != 0)
+		return false;
+	size = value->as.text.length;
+	return size == length ||
+		(suffix && size >= length + tail &&
+		 value->as.text.data[length] == '.' &&
+		 memcmp(value->as.text.data + size - tail, NAME_SUFFIX, tail) == 0);
+}
+
+static bool
+is_dated(const MpRecord *record, const MpEntry *entry)
+{
+	const MpValue *created = &record->values[MP_FIELD_CREATED];
+
+	return !created->present ||
+		(created->as.time >= entry->happened - CLOCK_SKEW &&
+		 created->as.time <= entry->until + CLOCK_SKEW);
+}
+
+static const Found *
+find_id(const Search *search, int64 organization, int64 id)
+{
+	ListCell   *cell;
+
+	foreach(cell, search->found)
+	{
+		const Found *found = lfirst(cell);
+
+		if (found->id == id && found->organization == organization)
+			return found;
+	}
+	return NULL;
+}
+
+/* ---- accounts whose id is known ---- */
+
+static void
+tell_account(Search *search, const MpLeft *left)
+{
+	const MpEntry *entry = &left->entry;
+
+	if (is_asked(search, entry) &&
+		find_id(search, entry->organization, entry->account) == NULL)
+		mp_journal_forget(left);
+	else
+		add_row(search, entry, entry->account, account_words(search, entry));
+}
+
+static char *
+account_words(const Search *search, const MpEntry *entry)
+{
+	const char *words = entry->state == MP_ENTRY_KEPT ?
+		"it was created by a transaction that was rolled back, and was not seen to be deleted" :
+		"it was created by a transaction that was cut off before it had committed";
+
+	if (is_asked(search, entry))
+		return pstrdup(words);
+	return psprintf("%s; it was not looked for, since it was created at %s in organization " INT64_FORMAT,
+					words, mp_error_text(entry->base_url),
+					entry->organization);
+}
+
+/* ---- a COMMIT ---- */
+
+static void
+tell_commit(Search *search, const MpLeft *left)
+{
+	const MpEntry *entry = &left->entry;
+
+	if (is_settled(search, entry) ||
+		GetCurrentTimestamp() > entry->happened + COMMIT_MEMORY)
+		mp_journal_forget(left);
+	else
+		add_row(search, entry, 0, commit_words(entry));
+}
+
+/* Memberships of accounts that are gone are of no interest any more. */
+static bool
+is_settled(const Search *search, const MpEntry *entry)
+{
+	const char *position = entry->text;
+	MpNotedChange change;
+	int			more;
+
+	if (!is_asked(search, entry))
+		return false;
+	while (mp_journal_next_change(&position, &change, &more))
+	{
+		if (change.kind == MP_CHANGE_DELETE ||
+			find_id(search, entry->organization, change.account) != NULL)
+			return false;
+	}
+	return more == 0;
+}
+
+static char *
+commit_words(const MpEntry *entry)
+{
+	const char *position = entry->text;
+	MpNotedChange change;
+	StringInfoData words;
+	const char *separator = "";
+	int			more;
+
+	initStringInfo(&words);
+	appendStringInfoString(&words, "any part of these changes may have been applied: ");
+	while (mp_journal_next_change(&position, &change, &more))
+	{
+		appendStringInfo(&words, "%s%s " INT64_FORMAT, separator,
+						 change.kind == MP_CHANGE_DELETE ?
+						 "delete service account" :
+						 change.kind == MP_CHANGE_ADD ?
+						 "add membership of service account" :
+						 change.kind == MP_CHANGE_ROLE ?
+						 "change role of service account" :
+						 "remove membership of service account",
+						 change.account);
+		if (change.kind != MP_CHANGE_DELETE)
+			appendStringInfo(&words, " in project " INT64_FORMAT,
+							 change.project);
+		if (change.role[0] != '\0')
+			appendStringInfo(&words, " as %s", mp_error_text(change.role));
+		separator = "; ";
+	}
+	if (more > 0)
+		appendStringInfo(&words, "; and %d more", more);
+	return words.data;
+}
+
+/* ---- accounts that are known by their names alone ---- */
+
+/* Those of one name and organization together. */
+static void
+tell_nameless(Search *search, List *all)
+{
+	ListCell   *cell;
+
+	foreach(cell, search->left)
+	{
+		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+		List	   *group;
+		List	   *matches;
+		bool		sure;
+
+		if (entry->kind != MP_ENTRY_ACCOUNT || entry->account != 0 ||
+			!is_asked(search, entry))
+			continue;
+		group = list_alike(search, entry);
+		if (linitial(group) != lfirst(cell) || is_under_way(entry, all))
+			continue;
+		matches = list_matches(search, entry, all, &sure);
+		tell_group(search, group, matches,
+				   sure && list_length(matches) <= list_length(group));
+	}
+}
+
+static List *
+list_alike(const Search *search, const MpEntry *like)
+{
+	List	   *group = NIL;
+	ListCell   *cell;
+
+	foreach(cell, search->left)
+	{
+		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+
+		if (entry->account == 0 && is_like(entry, like))
+			group = lappend(group, lfirst(cell));
+	}
+	return group;
+}
+
+static bool
+is_like(const MpEntry *a, const MpEntry *b)
+{
+	return a->kind == b->kind && a->organization == b->organization &&
+		strcmp(a->text, b->text) == 0 && strcmp(a->base_url, b->base_url) == 0;
+}
+
+/* Accounts of that name that no other entry is about.  *sure: the API has said
+ * of each when it was created. */
+static List *
+list_matches(const Search *search, const MpEntry *like, List *all,
+			 bool *sure)
+{
+	List	   *matches = NIL;
+	ListCell   *cell;
+
+	*sure = true;
+	foreach(cell, search->found)
+	{
+		const Found *found = lfirst(cell);
+
+		if (found->text == NULL || strcmp(found->text, like->text) != 0 ||
+			found->organization != like->organization ||
+			is_known(like, found->id, all))
+			continue;
+		matches = lappend(matches, lfirst(cell));
+		*sure = *sure && found->dated;
+	}
+	return matches;
+}
+
+static bool
+is_known(const MpEntry *like, int64 id, List *all)
+{
+	ListCell   *cell;
+
+	foreach(cell, all)
+	{
+		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+
+		if (entry->kind == MP_ENTRY_ACCOUNT && entry->account == id &&
+			entry->organization == like->organization &&
+			strcmp(entry->base_url, like->base_url) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One of that name that is being created would be taken for one that was
+ * left: a later call can tell. */
+static bool
+is_under_way(const MpEntry *like, List *all)
+{
+	ListCell   *cell;
+
+	foreach(cell, all)
+	{
+		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+
+		if (entry->state == MP_ENTRY_OPEN && entry->account == 0 &&
+			is_like(entry, like))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * No more accounts than creations: each is one of them.  An account that does
+ * not show is forgotten once it can appear no more.
+ */
+static void
+tell_group(Search *search, List *group, List *matches, bool sure)
+{
+	int			count = list_length(matches);
+
+	for (int i = 0; i < list_length(group); i++)
+	{
+		const MpLeft *left = list_nth(group, i);
+		const MpEntry *entry = &left->entry;
+		StringInfoData words;
+
+		if (i >= count)
+		{
+			if (GetCurrentTimestamp() > entry->until + CLOCK_SKEW)
+				mp_journal_forget(left);
+			continue;
+		}
+		initStringInfo(&words);
+		appendStringInfo(&words, "%s; the answer to its creation did not come",
+						 account_words(search, entry));
+		if (sure)
+		{
+			appendStringInfoString(&words, ", and it was found by its name");
+			add_row(search, entry, ((Found *) list_nth(matches, i))->id,
+					words.data);
+			continue;
+		}
+		appendStringInfoString(&words, ", and it may be any of those with this name:");
+		for (int j = 0; j < count; j++)
+			appendStringInfo(&words, " " INT64_FORMAT,
+							 ((Found *) list_nth(matches, j))->id);
+		add_row(search, entry, 0, words.data);
+	}
+}
+
+static void
+add_row(Search *search, const MpEntry *entry, int64 account,
+		const char *reason)
+{
+	Datum		values[UNFINISHED_COLUMNS] = {0};
+	bool		nulls[UNFINISHED_COLUMNS] = {false};
+	bool		is_account = entry->kind == MP_ENTRY_ACCOUNT;
+
+	values[0] = CStringGetTextDatum(is_account ? "account" : "commit");
+	values[1] = TimestampTzGetDatum(entry->happened);
+	if (is_account)
+		values[2] = CStringGetTextDatum(mp_error_text(entry->text));
+	nulls[2] = !is_account;
+	values[3] = Int64GetDatum(account);
+	nulls[3] = account == 0;
+	values[4] = CStringGetTextDatum(reason);
+	tuplestore_putvalues(search->result->setResult, search->result->setDesc,
+						 values, nulls);
+}

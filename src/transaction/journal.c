@@ -1,0 +1,402 @@
+/*-------------------------------------------------------------------------
+ *
+ * transaction/journal.c
+ *		This backend's slot of the journal: taken, written, freed.
+ *
+ * An account that was committed stays noted for a while.  Where a backend dies
+ * before it has learnt the id of an account, the account is looked for by its
+ * name, and then those that others have created under that name, and have
+ * committed, must be known.
+ *
+ * So a slot is cut back when its last commit is long past, and nothing in it
+ * is left to be told.  No file is ever removed: there are as many as backends
+ * that have created accounts at the same time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "common/file_perm.h"
+#include "miscadmin.h"
+#include "replication/message.h"
+#include "storage/fd.h"
+#include "utils/memutils.h"
+
+#include "catalog/compat.h"
+#include "transaction/journal.h"
+#include "transaction/journal_left.h"
+#include "transaction/journal_slot.h"
+
+#define MAX_SLOTS 100000
+#define FULL_SLOT (1024 * 1024) /* bytes; then another slot is taken */
+
+/* The slot that this backend owns; -1: none yet. */
+static int	slot_fd = -1;
+static off_t slot_size = 0;
+static uint32 slot_last_number = 0;
+static TimestampTz slot_last_commit = 0;
+static bool slot_has_rest = false;	/* entries to be told of */
+
+/* This transaction's entries; MpJournalEntry is an index, from 1.  Only their
+ * numbers, xids, times, kinds and states count. */
+static MpEntry *own = NULL;
+static int	own_count = 0;
+static int	own_room = 0;
+
+static uint64 durable_xid = 0;	/* the last one that is in the log on disk */
+
+static int	add_entry(MpEntry *entry, const MpSettings *settings);
+static void make_durable(uint64 xid);
+static void need_slot(void);
+static bool is_slot_usable(void);
+static void take_slot(void);
+static void make_folder(void);
+static int	open_slot(const char *path);
+static bool adopt_slot(int fd, const char *path);
+static bool settle_slot(int fd, MpSlot *slot);
+static void close_slot(void);
+static void cut_slot(int fd);
+static void set_state(MpEntry *entry, MpEntryState state);
+static MpEntry *get_own(MpJournalEntry entry);
+static TimestampTz last_moment(const MpSettings *settings, TimestampTz now);
+
+MpJournalEntry
+mp_journal_note(const MpSettings *settings, const char *username)
+{
+	MpEntry		entry = {.kind = MP_ENTRY_ACCOUNT,.text = username};
+
+	return add_entry(&entry, settings);
+}
+
+void
+mp_journal_note_commit(const MpSettings *settings, const char *changes)
+{
+	MpEntry		entry = {.kind = MP_ENTRY_COMMIT,.text = changes};
+
+	add_entry(&entry, settings);
+}
+
+void
+mp_journal_answered(MpJournalEntry entry, int64 account)
+{
+	off_t		size;
+
+	if (entry == 0)
+		return;
+	size = mp_slot_add_account(slot_fd, slot_size, get_own(entry), account);
+	if (size >= 0)
+		slot_size = size;
+	else
+		elog(DEBUG1, "could not write to the journal: %m");
+}
+
+void
+mp_journal_gone(MpJournalEntry entry)
+{
+	if (entry != 0)
+		set_state(get_own(entry), MP_ENTRY_GONE);
+}
+
+void
+mp_journal_kept(MpJournalEntry entry)
+{
+	if (entry != 0)
+		set_state(get_own(entry), MP_ENTRY_KEPT);
+}
+
+void
+mp_journal_end(bool committed)
+{
+	for (int i = 0; i < own_count; i++)
+	{
+		MpEntry    *entry = &own[i];
+		TransactionId xid = (TransactionId) entry->xid;
+
+		if (entry->state != MP_ENTRY_OPEN)
+			continue;
+		if (entry->kind == MP_ENTRY_COMMIT)
+			set_state(entry, MP_ENTRY_GONE);	/* or the client was told */
+		else if (committed && TransactionIdDidCommit(xid))
+			set_state(entry, MP_ENTRY_COMMITTED);
+		else
+			set_state(entry, MP_ENTRY_KEPT);
+	}
+	own_count = 0;
+}
+
+static MpJournalEntry
+add_entry(MpEntry *entry, const MpSettings *settings)
+{
+	off_t		size;
+
+	if (own_count == own_room)
+	{
+		int			room = Max(16, 2 * own_room);
+
+		own = own == NULL ?
+			MemoryContextAlloc(TopMemoryContext,
+							   sizeof(MpEntry) * (Size) room) :
+			repalloc_huge(own, sizeof(MpEntry) * (Size) room);
+		own_room = room;
+	}
+	ForceSyncCommit();
+	entry->xid = U64FromFullTransactionId(GetCurrentFullTransactionId());
+	entry->top_xid = U64FromFullTransactionId(GetTopFullTransactionId());
+	make_durable(entry->xid);
+
+	need_slot();
+	entry->number = slot_last_number + 1;
+	entry->state = MP_ENTRY_OPEN;
+	entry->postmaster_start = PgStartTime;
+	entry->happened = GetCurrentTimestamp();
+	entry->until = last_moment(settings, entry->happened);
+	entry->database = MyDatabaseId;
+	entry->server = settings->server_id;
+	entry->user = settings->user_id;
+	entry->pid = MyProcPid;
+	entry->organization = settings->organization_id;
+	entry->server_name = settings->server_name;
+	entry->base_url = settings->base_url;
+	size = mp_slot_add_entry(slot_fd, slot_size, entry);
+	if (size < 0 || pg_fsync(slot_fd) != 0)
+	{
+		int			error = errno;
+
+		if (size >= 0 && ftruncate(slot_fd, slot_size) != 0)
+			close_slot();
+		errno = error;
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not write to the journal of service accounts in \"%s\": %m",
+						MP_JOURNAL_FOLDER),
+				 errdetail("Nothing has been sent to Mixpanel.")));
+	}
+	slot_size = size;
+	slot_last_number = entry->number;
+	own[own_count] = *entry;
+	return ++own_count;
+}
+
+/*
+ * An id alone is not durable: after a crash it could be given out again, to a
+ * transaction that commits.
+ */
+static void
+make_durable(uint64 xid)
+{
+	if (xid == durable_xid)
+		return;
+	XLogFlush(MP_LOG_MESSAGE("mixpanel_sa_fdw"));
+	durable_xid = xid;
+}
+
+/* Only where the transaction has no entries yet may the slot be another. */
+static void
+need_slot(void)
+{
+	if (own_count == 0 && slot_fd >= 0)
+	{
+		cut_slot(slot_fd);
+		if (slot_size > FULL_SLOT || !is_slot_usable())
+			close_slot();
+	}
+	if (slot_fd < 0)
+		take_slot();
+}
+
+/* Somebody may have removed the file. */
+static bool
+is_slot_usable(void)
+{
+	struct stat status;
+
+	return fstat(slot_fd, &status) == 0 && status.st_nlink > 0;
+}
+
+static void
+take_slot(void)
+{
+	make_folder();
+	for (int i = 0; i < MAX_SLOTS; i++)
+	{
+		char	   *path = mp_slot_path(i);
+		int			fd = open_slot(path);
+
+		if (fd >= 0 && adopt_slot(fd, path))
+		{
+			slot_fd = fd;
+			ReserveExternalFD();
+			return;
+		}
+		if (fd >= 0)
+			close(fd);
+		pfree(path);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("there are too many files in \"%s\"", MP_JOURNAL_FOLDER)));
+}
+
+static void
+make_folder(void)
+{
+	if (MakePGDirectory(MP_JOURNAL_FOLDER) == 0)
+		fsync_fname_ext(".", true, false, ERROR);
+	else if (errno != EEXIST)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not create directory \"%s\": %m",
+						MP_JOURNAL_FOLDER)));
+}
+
+/* -1 where it has an owner, or is no file of ours. */
+static int
+open_slot(const char *path)
+{
+	int			fd = mp_slot_open(path, O_RDWR | O_CREAT);
+
+	if (fd < 0 && errno != EINVAL && errno != ELOOP && errno != EISDIR)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not open file \"%s\": %m", path)));
+	if (fd >= 0 && !mp_slot_lock(fd, true))
+	{
+		int			error = errno;
+
+		close(fd);
+		errno = error;
+		if (errno != EWOULDBLOCK)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not lock file \"%s\": %m", path)));
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Take over what is there.  False where it is damaged, or another cluster's:
+ * somebody may want to look at it. */
+static bool
+adopt_slot(int fd, const char *path)
+{
+	MpSlot		slot;
+	bool		fine = false;
+
+	PG_TRY();
+	{
+		fsync_fname_ext(MP_JOURNAL_FOLDER, true, false, ERROR);
+		mp_slot_read(fd, path, &slot);
+		fine = slot.verdict == MP_SLOT_FINE && settle_slot(fd, &slot);
+	}
+	PG_CATCH();
+	{
+		close(fd);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return fine;
+}
+
+/* What was left open by the last owner is known by now. */
+static bool
+settle_slot(int fd, MpSlot *slot)
+{
+	slot_size = slot->size;
+	slot_last_number = slot->last_number;
+	slot_last_commit = 0;
+	slot_has_rest = false;
+	for (int i = 0; i < slot->count; i++)
+	{
+		MpEntry    *entry = &slot->entries[i];
+
+		if (entry->state == MP_ENTRY_OPEN)
+		{
+			off_t		size;
+
+			entry->state = mp_journal_state_of(entry);
+			size = mp_slot_add_state(fd, slot_size, entry, entry->state);
+			slot_size = size < 0 ? slot_size : size;
+		}
+		if (entry->state == MP_ENTRY_COMMITTED)
+			slot_last_commit = Max(slot_last_commit, entry->happened);
+		else if (entry->state != MP_ENTRY_GONE)
+			slot_has_rest = true;
+	}
+	cut_slot(fd);
+	return slot_size <= FULL_SLOT;
+}
+
+/*
+ * Forget what is in the slot, where all of it was committed or is gone, long
+ * enough ago, and nobody is looked for by a name.
+ */
+static void
+cut_slot(int fd)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (slot_size == 0 || slot_has_rest ||
+		now < slot_last_commit + MP_JOURNAL_MEMORY)
+		return;
+	if (slot_last_commit > 0 && mp_journal_has_nameless())
+		slot_last_commit = now;
+	else if (ftruncate(fd, 0) == 0)
+		slot_size = 0;
+}
+
+/* Its lock ends with it. */
+static void
+close_slot(void)
+{
+	close(slot_fd);
+	slot_fd = -1;
+	ReleaseExternalFD();
+}
+
+/* In an abort as well: must not fail. */
+static void
+set_state(MpEntry *entry, MpEntryState state)
+{
+	off_t		size;
+
+	if (entry->state == state)
+		return;
+	Assert(entry->state == MP_ENTRY_OPEN || entry->state == MP_ENTRY_KEPT);
+	entry->state = state;
+	if (state == MP_ENTRY_COMMITTED)
+		slot_last_commit = GetCurrentTimestamp();
+	else if (state == MP_ENTRY_KEPT)
+		slot_has_rest = true;
+	if (slot_fd < 0)
+		return;
+	size = mp_slot_add_state(slot_fd, slot_size, entry, state);
+	if (size >= 0)
+		slot_size = size;
+	else
+		elog(DEBUG1, "could not write to the journal: %m");
+}
+
+static MpEntry *
+get_own(MpJournalEntry entry)
+{
+	Assert(entry > 0 && entry <= own_count);
+	return &own[entry - 1];
+}
+
+/* By then a request that is sent now has been carried out or never will be,
+ * as far as one can say. */
+static TimestampTz
+last_moment(const MpSettings *settings, TimestampTz now)
+{
+	int64		each = (int64) settings->connect_timeout +
+		settings->request_timeout + settings->max_retry_wait;
+
+	return now + each * (settings->max_retries + 1) * 1000;
+}

@@ -1,0 +1,383 @@
+# What a transaction leaves behind when it does not come to its end:
+# mixpanel_sa_fdw_unfinished() names it, nothing else, and only as long as it is
+# there.  Moments are chosen here; 029_crash.pl lets chance choose them.
+
+use strict;
+use warnings;
+
+use MixpanelTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use constant FOLDER => 'pgsql_tmp_mixpanel_sa_fdw';
+
+# A disk that is full, where the compiler is there to make one.
+my $folder = PostgreSQL::Test::Utils::tempdir();
+my $full = "$folder/disk_is_full";
+my $fills = -d '/proc/self/fd'
+  && system('cc', '-D_GNU_SOURCE', '-shared', '-fPIC', '-o',
+	"$folder/disk.so", 'test/preload/disk.c', '-ldl') == 0;
+local $ENV{LD_PRELOAD} = "$folder/disk.so" if $fills;
+local $ENV{MP_DISK_FULL} = $full;
+local $ENV{MP_DISK_FOLDER} = FOLDER;
+
+my $test =
+  MixpanelTest->new('journal', config => "restart_after_crash = on\n"
+	  . "wal_level = replica\nmax_wal_senders = 2\n");
+my $simulator = $test->simulator;
+my $node = $test->node;
+my $journal = $node->data_dir . '/' . FOLDER;
+
+my $unfinished = 'SELECT kind, username, service_account_id, reason '
+  . "FROM mixpanel_sa_fdw_unfinished('mixpanel') ORDER BY service_account_id";
+
+sub create
+{
+	my ($username) = @_;
+
+	return 'INSERT INTO mp.service_accounts (username, role) '
+	  . "VALUES ('$username', 'consumer') RETURNING id, secret";
+}
+
+sub id_of
+{
+	my ($username) = @_;
+	my @ids = map { $_->{id} } grep { $_->{username} eq $username }
+	  @{ $simulator->state->{accounts} };
+
+	return $ids[-1];
+}
+
+# Kill a backend, and wait for the cluster to be back.
+sub kill_backend
+{
+	my ($session) = @_;
+
+	kill 'KILL', $session->pid;
+	$session->crash;
+	$test->session->crash;
+	delete $test->{session};
+	MixpanelTest::wait_until(
+		sub {
+			$node->psql('postgres', 'SELECT 1', timeout => 10) == 0
+			  && $node->log_contains('all server processes terminated');
+		}) or die "the cluster does not come back\n";
+	return;
+}
+
+# Begin statements, and come back when so many requests wait for an answer.
+sub enter
+{
+	my ($sql, $count) = @_;
+	my $session = $test->connect;
+
+	$session->begin($sql);
+	MixpanelTest::wait_until(
+		sub { $simulator->counts->{in_flight} == ($count // 1) })
+	  or die "not reached: $sql\n";
+	return $session;
+}
+
+# ---- nothing ----
+
+is($test->logged($unfinished)->{rows}, '', 'nothing is left in a new cluster');
+is_deeply([ $test->calls ], [], 'and nothing is asked for');
+ok(!-e $journal, 'there is no journal before the first creation');
+
+$test->rows(create('fine'));
+$test->rows('BEGIN; ' . create('undone') . '; ROLLBACK');
+is($test->logged($unfinished)->{rows}, '', 'nor after COMMIT and ROLLBACK');
+is_deeply([ $test->calls ], [], 'again without a request');
+
+# ---- files ----
+
+is((stat $journal)[2] & 07777, (stat $node->data_dir)[2] & 07777,
+	'the folder is as open as the data directory');
+is((stat "$journal/slot.0")[2] & 07777, 0600, 'its files are closed');
+
+# ---- a backend is killed ----
+
+my $session = $test->connect;
+
+$session->rows('BEGIN; ' . create('first'));
+$session->rows('SAVEPOINT a; ' . create('second'));
+my $other = $test->connect;
+
+$other->rows('BEGIN; ' . create('beside'));
+is($test->rows($unfinished), '',
+	'what transactions under way have created is not named');
+$session->rows('COMMIT AND CHAIN; ' . create('third'));
+kill_backend($session);
+$other->crash;
+is( $test->rows('SELECT kind, username, service_account_id '
+		  . "FROM mixpanel_sa_fdw_unfinished('mixpanel') ORDER BY username"),
+	join("\n", map { "account|$_|" . id_of($_) } qw(beside third)),
+	'after a crash: what had not been committed is named, and nothing else');
+like($test->rows($unfinished), qr/cut off before it had committed$/m,
+	'with the reason');
+is( $test->rows('SELECT count(*) FROM mixpanel_sa_fdw_unfinished(\'mixpanel\') '
+		  . "WHERE happened BETWEEN now() - interval '5 min' AND now()"),
+	2, 'and its time');
+
+# ---- removing ----
+
+my $remove = 'DELETE FROM mp.service_accounts WHERE id IN (SELECT '
+  . "service_account_id FROM mixpanel_sa_fdw_unfinished('mixpanel'))";
+
+$test->rows($remove);
+is($test->rows($unfinished), '', 'nothing is named once it is deleted');
+is(id_of('third'), undef, 'and it is');
+is($test->logged($unfinished)->{rows}, '', 'then it is forgotten');
+is_deeply([ $test->calls ], [], 'and nothing is asked for');
+ok(defined id_of($_), "what was committed is there: $_")
+  foreach qw(fine first second);
+
+# ---- the answer did not come ----
+
+$simulator->fault(method => 'POST', hang => 'headers', after => \1);
+kill_backend(enter(create('silent')));
+is( $test->rows($unfinished),
+	'account|silent|' . id_of('silent')
+	  . '|it was created by a transaction that was cut off before it had '
+	  . 'committed; the answer to its creation did not come, and it was found '
+	  . 'by its name',
+	'an account whose id was never heard of is found by its name');
+$test->rows($remove);
+is($test->rows($unfinished), '', 'and then removed');
+
+$simulator->fault(method => 'POST', hang => 'headers');
+kill_backend(enter(create('again')));
+is($test->rows($unfinished), '', 'what was never created is not named');
+$test->rows(create('again'));
+$test->rows('BEGIN; ' . create('again') . '; COMMIT');
+is($test->rows($unfinished), '',
+	'nor is another of that name that was committed');
+$session = $test->connect;
+$session->rows('BEGIN; ' . create('again'));
+is($test->rows($unfinished), '', 'nor one under way');
+$session->rows('COMMIT');
+$session->quit;
+is($test->rows($unfinished), '', 'nor later');
+$simulator->fault(method => 'POST', hang => 'headers', after => \1);
+kill_backend(enter(create('again')));
+is( $test->rows('SELECT service_account_id '
+		  . "FROM mixpanel_sa_fdw_unfinished('mixpanel')"),
+	id_of('again'),
+	'among others of that name, it is told which one was left');
+$test->rows($remove);
+
+# A suffix, as Mixpanel gives one.
+$simulator->fault(method => 'POST', hang => 'headers');
+$session = enter(create('tail'));
+$simulator->control('POST', 'accounts',
+	[ { username => 'tail.a1b2c3.mp-service-account' },
+		{ username => 'tailor.a1b2c3.mp-service-account' } ]);
+kill_backend($session);
+is( $test->rows('SELECT username, service_account_id '
+		  . "FROM mixpanel_sa_fdw_unfinished('mixpanel')"),
+	'tail|' . id_of('tail.a1b2c3.mp-service-account'),
+	'a name to which Mixpanel has added');
+$test->rows($remove);
+
+# More of that name than creations.
+$simulator->fault(method => 'POST', hang => 'headers');
+$session = enter(create('twin'));
+$simulator->control('POST', 'accounts',
+	[ { username => 'twin' }, { username => 'twin' } ]);
+kill_backend($session);
+like($test->rows($unfinished),
+	qr/^account\|twin\|\|.*it may be any of those with this name: \d+ \d+$/,
+	'where it cannot be told which one it is, no id is given');
+$simulator->control('DELETE', 'accounts/' . id_of('twin')) foreach 1, 2;
+
+# ---- a ROLLBACK that cannot delete ----
+
+$session = $test->connect;
+$session->rows('BEGIN; ' . create('stays'));
+$simulator->fault(method => 'DELETE', status => 403, count => 0);
+$session->run('ROLLBACK');
+like($test->rows($unfinished),
+	qr/^account\|stays\|\d+\|.*was rolled back, and was not seen to be deleted$/,
+	'an account that ROLLBACK could not delete is named by other sessions');
+$session->rows('BEGIN; SAVEPOINT a; ' . create('stays too'));
+$session->run('ROLLBACK TO a');
+is($test->rows('SELECT count(*) FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
+	2, 'also one of a savepoint, while the transaction goes on');
+$session->rows('COMMIT');
+is($test->rows('SELECT count(*) FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
+	2, 'and after its COMMIT');
+$session->quit;
+$simulator->clear_faults;
+$node->restart('immediate');
+$test->fresh;
+is($test->rows('SELECT count(*) FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
+	2, 'and after a crash');
+$simulator->fault(path => '/service-accounts', status => 403);
+MixpanelTest::error_is($test->run($unfinished), '42501',
+	'an API that does not tell is an error');
+$test->rows($remove);
+is($test->rows($unfinished), '', 'until they are gone');
+
+# ---- COMMIT cut off ----
+
+my ($account) = map { $_->{id} } grep { $_->{username} eq 'fine' }
+  @{ $simulator->state->{accounts} };
+
+$simulator->fault(method => 'POST', hang => 'headers', after => \1);
+kill_backend(
+	enter("BEGIN; INSERT INTO mp.project_memberships (service_account_id, "
+		  . "project_id, role) VALUES ($account, 1001, 'analyst'); "
+		  . "DELETE FROM mp.service_accounts WHERE id = 5; COMMIT"));
+is( $test->rows($unfinished),
+	'commit|||any part of these changes may have been applied: '
+	  . "add membership of service account $account in project 1001 as analyst; "
+	  . 'delete service account 5',
+	'a COMMIT that was cut off is named with its changes');
+$test->rows("INSERT INTO mp.project_memberships (service_account_id, "
+	  . "project_id, role) VALUES ($account, 1001, 'analyst')");
+is($test->rows('SELECT count(*) FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
+	1, 'a COMMIT that comes to its end is not');
+
+$session = $test->connect;
+$session->rows('BEGIN; ' . create('member'));
+my $member = id_of('member');
+
+$session->rows('INSERT INTO mp.project_memberships (service_account_id, '
+	  . "project_id, role) VALUES ($member, 1001, 'analyst')");
+$simulator->fault(method => 'POST', hang => 'headers', after => \1);
+$session->begin('COMMIT');
+MixpanelTest::wait_until(sub { $simulator->counts->{in_flight} == 1 });
+kill_backend($session);
+is( $test->rows('SELECT kind FROM mixpanel_sa_fdw_unfinished(\'mixpanel\') '
+		  . 'ORDER BY happened'),
+	"commit\naccount\ncommit",
+	'an account and the COMMIT that was to give it a membership');
+$test->rows($remove);
+is($test->rows('SELECT kind FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
+	'commit', 'memberships of an account that is gone are of no interest');
+
+# ---- no secret ----
+
+unlike(slurp_file("$journal/slot.0") . slurp_file("$journal/slot.1"),
+	qr/admin-secret|[0-9a-f]{32}/, 'there is no secret in the journal');
+
+# ---- a full disk ----
+
+SKIP:
+{
+	skip 'needs /proc and a compiler', 3 unless $fills;
+	append_to_file($full, '');
+	MixpanelTest::error_is(
+		$test->logged(create('no room')), '53100',
+		'where the disk is full, no account is created',
+		message => qr/^could not write to the journal .*: No space left on device$/,
+		detail => qr/^Nothing has been sent to Mixpanel\.$/);
+	MixpanelTest::error_is(
+		$test->run('DELETE FROM mp.service_accounts WHERE id = 6'),
+		'53100', 'and COMMIT sends nothing');
+	is($test->count_of('POST') + $test->count_of('DELETE'),
+		0, 'nothing was sent');
+	unlink $full;
+	$test->rows(create('room again'));
+}
+
+# ---- files that are not what they should be ----
+
+$test->fresh;
+$session = $test->connect;
+$session->rows('BEGIN; ' . create('lost'));
+kill_backend($session);
+my $size = -s "$journal/slot.0";
+
+system('cp', "$journal/slot.0", "$folder/slot") == 0 or die 'cp';
+
+append_to_file("$journal/slot.0", 'spoilt');
+append_to_file("$journal/slot.7", 'no slot');
+mkdir "$journal/slot.8";
+system('mkfifo', "$journal/slot.9") == 0 or die 'mkfifo';
+my $told = $test->run($unfinished);
+
+is_deeply(
+	[ sort map { "$_->{level} $_->{code} " . $_->{message} =~ s/.*?(slot.*)/$1/r }
+		  @{ $told->{notices} } ],
+	[
+		'WARNING 01000 slot.8" of the journal of service accounts is ignored: Is a directory',
+		'WARNING 01000 slot.9" of the journal of service accounts is ignored: Invalid argument',
+		'WARNING XX001 slot.0" of the journal of service accounts is damaged from byte '
+		  . "$size on",
+		'WARNING XX001 slot.7" of the journal of service accounts is damaged from byte 0 on',
+	],
+	'what is no slot is ignored with a warning') || diag($told->{raw});
+like($told->{rows}, qr/^account\|lost\|/m, 'what can be read is told');
+$test->rows(create('goes on'));
+
+# ---- another cluster ----
+
+# Its slots come from a data directory that is not its own.
+my $copy = MixpanelTest->new('copy');
+
+mkdir $copy->node->data_dir . '/' . FOLDER or die "mkdir: $!";
+system('cp', "$folder/slot", $copy->node->data_dir . '/' . FOLDER . '/slot.0')
+  == 0
+  or die 'cp';
+$told = $copy->run("SELECT * FROM mixpanel_sa_fdw_unfinished('mixpanel')");
+is($told->{rows}, '', 'nothing is told of slots of another cluster');
+like( $told->{notices}[0]{message},
+	qr/slot\.0" .* is ignored: it was written by another cluster/,
+	'and a warning says so');
+$copy->rows(create('own'));
+ok(-e $copy->node->data_dir . '/' . FOLDER . '/slot.1',
+	'they are not written to');
+$copy->stop;
+
+# ---- who may ask, and whom ----
+
+$test->rows('CREATE ROLE auditor');
+$test->rows('SET ROLE auditor');
+MixpanelTest::error_is($test->run($unfinished), '42501',
+	'without USAGE on the server nothing is told');
+$test->rows('RESET ROLE; GRANT USAGE ON FOREIGN SERVER mixpanel TO auditor; '
+	  . 'SET ROLE auditor');
+MixpanelTest::error_is($test->run($unfinished), '42704',
+	'nor without a user mapping, where there is something to ask for');
+$test->rows('RESET ROLE');
+MixpanelTest::error_is(
+	$test->run("SELECT mixpanel_sa_fdw_unfinished('nowhere')"),
+	'42704', 'nor of a server that is not there');
+
+# A server that takes the place of another.
+$test->rows('CREATE DATABASE other');
+my $database = $test->connect('other');
+
+$database->rows(MixpanelTest::set_up_statements($simulator->base_url));
+like($database->run($unfinished)->{rows},
+	qr/^account\|lost\|/m, 'a server of the same organization names it');
+$database->rows('ALTER SERVER mixpanel OPTIONS (SET organization_id \'124\')');
+unlike($database->run($unfinished)->{rows},
+	qr/lost/, 'one of another organization does not');
+$database->quit;
+$test->rows('ALTER SERVER mixpanel OPTIONS (SET base_url \'http://127.0.0.1:1\')');
+like($test->run($unfinished)->{rows},
+	qr/^account\|lost\|\d+\|.*; it was not looked for, since it was created at /m,
+	'a server that leads elsewhere by now names it without looking');
+
+# ---- a standby ----
+
+$node->backup('base');
+ok(!-e $node->backup_dir . '/base/' . FOLDER,
+	'a base backup leaves the journal out');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+
+$standby->init_from_backup($node, 'base');
+append_to_file($standby->data_dir . '/standby.signal', '');
+$standby->start;
+my ($status, undef, $error) = $standby->psql('postgres', $unfinished);
+
+isnt($status, 0, 'a standby does not tell');
+like($error, qr/a standby does not know what transactions have left behind/,
+	'and says so');
+$standby->stop;
+
+$test->stop;
+done_testing();
