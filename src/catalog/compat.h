@@ -66,6 +66,10 @@
 	(*(count) = GetNumConfigOptions(), get_guc_variables())
 #endif
 
+/* libpq/libpq.h has it, which needs the headers of GSSAPI where the server was
+ * built with it. */
+extern bool pq_check_connection(void);
+
 /*
  * Write a message of this transaction to the log, and with it the id of the
  * (sub)transaction; its position.  Needs replication/message.h.

@@ -15,6 +15,8 @@
 #include "portability/instr_time.h"
 #include "storage/fd.h"
 #include "storage/ipc.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -23,6 +25,7 @@
 #include "remote/session.h"
 
 #define POOL_DESCRIPTORS 2		/* the poller's own: epoll and timerfd */
+#define CLIENT_CHECK 1000		/* ms between looks at the client */
 #define MAX_ABORT_NAP 1000		/* ms between looks at the clock */
 
 /* A place that this session has dealt with.  All live as long as the backend:
@@ -60,11 +63,13 @@ static Place *places = NULL;
 static Mapping *mappings = NULL;
 static bool connections_doubtful = false;
 static uint32 wait_event = 0;
+static TimestampTz client_checked = 0;
 
 static void note_change(Datum arg, int cache_id, uint32 hash_value);
 static void apply_change(void);
 static Place *find_place(const MpSettings *settings);
 static void note_mapping(uint32 id);
+static void wait_for_call(MpCall *call, long timeout);
 static void write_reports(void);
 static uint32 wait_for_pool(long timeout);
 static uint32 pool_wait_event(void);
@@ -174,12 +179,43 @@ mp_session_started(MpCall *call)
 void
 mp_session_wait(MpCall *call)
 {
+	wait_for_call(call, -1);
+}
+
+void
+mp_session_wait_for_client(MpCall *call)
+{
+	wait_for_call(call, CLIENT_CHECK);
+	if (GetCurrentTimestamp() >=
+		TimestampTzPlusMilliseconds(client_checked, CLIENT_CHECK))
+		mp_session_check_client();
+}
+
+/* As the server does it where client_connection_check_interval is set. */
+void
+mp_session_check_client(void)
+{
+	client_checked = GetCurrentTimestamp();
+	if (MyProcPort == NULL || whereToSendOutput != DestRemote ||
+		!WaitEventSetCanReportClosed())
+		return;
+	if (!pq_check_connection())
+	{
+		ClientConnectionLost = true;
+		InterruptPending = true;
+	}
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void
+wait_for_call(MpCall *call, long timeout)
+{
 	instr_time	start;
 	instr_time	end;
 	uint32		events;
 
 	INSTR_TIME_SET_CURRENT(start);
-	events = wait_for_pool(-1);
+	events = wait_for_pool(timeout);
 	INSTR_TIME_SET_CURRENT(end);
 	INSTR_TIME_SUBTRACT(end, start);
 	if (call != NULL)

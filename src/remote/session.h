@@ -89,6 +89,17 @@ extern void mp_session_wait(MpCall *call);
  * interrupts. */
 extern void mp_session_nap(TimestampTz until);
 
+/*
+ * Wait for an answer that only the client can use: the same, and looks every
+ * second whether the client is still there.
+ */
+extern void mp_session_wait_for_client(MpCall *call);
+
+/* Ends the process (08006) where the client has closed the connection, as far
+ * as the operating system says so, whatever client_connection_check_interval
+ * is. */
+extern void mp_session_check_client(void);
+
 /* Wait as mp_session_wait() without acting on interrupts, for an abort: false
  * once `deadline` is past. */
 extern bool mp_session_wait_until(TimestampTz deadline);

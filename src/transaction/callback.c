@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 
+#include "remote/session.h"
 #include "remote/snapshot.h"
 #include "transaction/callback.h"
 #include "transaction/changeset.h"
@@ -39,6 +40,8 @@ end_transaction(XactEvent event, void *arg pg_attribute_unused())
 	switch (event)
 	{
 		case XACT_EVENT_PRE_COMMIT:
+			if (mp_creation_is_unanswered())
+				mp_session_check_client();
 			if (mp_changeset_count() > 0)
 				mp_flush_send();
 			break;

@@ -40,7 +40,7 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 	mp_creation_send(creation, mp_api_create_account(mp_session_http(),
 													 settings, account));
 	while ((state = mp_call_next(creation->create, record)) == MP_CALL_WAIT)
-		mp_session_wait(creation->create);
+		mp_session_wait_for_client(creation->create);
 
 	if (state != MP_CALL_RECORD)
 	{
@@ -49,6 +49,7 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 	}
 	answer = mp_creation_note_made(creation,
 								   record->values[MP_FIELD_ID].as.integer);
+	mp_session_check_client();
 	if (!has_secret(record))
 		raise_no_secret(creation, mp_call_title(answer));
 	return record;

@@ -48,6 +48,10 @@ extern bool mp_creation_is_own(const MpSettings *settings, int64 id);
  * nothing left to undo. */
 extern void mp_creation_note_gone(const MpSettings *settings, int64 id);
 
+/* Was the last one created by the message of the client that is being worked
+ * off?  Then the client has not had its secret yet. */
+extern bool mp_creation_is_unanswered(void);
+
 /* The end of subtransactions of `level` and deeper, and of the transaction.
  * Undoing deletes what was created under them, in ten seconds at most, and
  * warns of what may be left; it does not raise. */

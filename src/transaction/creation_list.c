@@ -64,6 +64,7 @@ mp_creation_push(uint16 target, CommandId cid, const char *username)
 	creation->target = target;
 	creation->level = GetCurrentTransactionNestLevel();
 	creation->cid = cid;
+	creation->statement = GetCurrentStatementStartTimestamp();
 	creation->username = copy;
 	creation->journal = mp_journal_note(mp_changeset_target(target),
 										username);
@@ -200,6 +201,14 @@ bool
 mp_creation_any(void)
 {
 	return creation_count > 0;
+}
+
+bool
+mp_creation_is_unanswered(void)
+{
+	return creation_count > 0 &&
+		creations[creation_count - 1].statement ==
+		GetCurrentStatementStartTimestamp();
 }
 
 void

@@ -37,6 +37,7 @@ typedef struct MpCreation
 	uint16		target;
 	int			level;			/* of the subtransaction */
 	CommandId	cid;
+	TimestampTz statement;		/* when the client's message came */
 	char	   *username;		/* or name, for messages */
 	int64		id;				/* MADE and after; else 0 */
 	MpCall	   *create;			/* SENT; else NULL */

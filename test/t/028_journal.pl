@@ -54,14 +54,15 @@ sub kill_backend
 {
 	my ($session) = @_;
 
+	my $offset = -s $node->logfile;
+
 	kill 'KILL', $session->pid;
 	$session->crash;
 	$test->session->crash;
 	delete $test->{session};
 	MixpanelTest::wait_until(
 		sub {
-			$node->psql('postgres', 'SELECT 1', timeout => 10) == 0
-			  && $node->log_contains('all server processes terminated');
+			$node->log_contains('ready to accept connections', $offset);
 		}) or die "the cluster does not come back\n";
 	return;
 }
@@ -261,6 +262,29 @@ is($test->rows('SELECT kind FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
 
 unlike(slurp_file("$journal/slot.0") . slurp_file("$journal/slot.1"),
 	qr/admin-secret|[0-9a-f]{32}/, 'there is no secret in the journal');
+
+# ---- very many files ----
+
+$session = $test->connect;
+$session->rows('BEGIN; ' . create('many'));
+kill_backend($session);
+my ($slot) = grep { slurp_file($_) =~ /many/ } glob "$journal/slot.*";
+my $bytes = slurp_file($slot);
+
+append_to_file("$journal/slot.$_", $bytes) foreach 1000 .. 1999;
+is( $test->rows('SELECT count(*), count(DISTINCT service_account_id) '
+		  . "FROM mixpanel_sa_fdw_unfinished('mixpanel') "
+		  . "WHERE username = 'many'"),
+	'1001|1', 'a thousand files more are read');
+my @readers = map { $test->connect } 1 .. 3;
+
+$_->begin("SELECT count(*) FROM mixpanel_sa_fdw_unfinished('mixpanel') "
+	  . "WHERE username = 'many'")
+  foreach @readers;
+is($_->end->{rows}, '1001', 'and by several at once') foreach @readers;
+$_->quit foreach @readers;
+unlink map { "$journal/slot.$_" } 1000 .. 1999;
+$test->rows($remove);
 
 # ---- a full disk ----
 

@@ -73,14 +73,14 @@ sub kill_cluster
 sub kill_backend
 {
 	my ($pid) = @_;
+	my $offset = -s $node->logfile;
 
-	kill 'KILL', $pid;
+	# it may have ended
+	return unless kill 'KILL', $pid;
+	MixpanelTest::wait_until(
+		sub { $node->log_contains('ready to accept connections', $offset) })
+	  or die "the cluster does not come back\n";
 	return;
-}
-
-sub is_up
-{
-	return scalar $node->psql('postgres', 'SELECT 1', timeout => 10) == 0;
 }
 
 # What is left, as the API and the table of what was committed say.
@@ -119,7 +119,6 @@ foreach my $point (1 .. $points)
 		kill_cluster();
 	}
 	$_->crash foreach @sessions;
-	MixpanelTest::wait_until(\&is_up) or die "the cluster does not come back\n";
 	$simulator->control('POST', 'set', { latency_ms => 0 });
 	$simulator->wait_for_in_flight(0);
 

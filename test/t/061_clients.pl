@@ -235,6 +235,22 @@ sub check_crash
 	ok( MixpanelTest::wait_until(
 			sub { @{ $simulator->state->{accounts} } == 4 }),
 		'it is deleted again when the client goes');
+
+	$simulator->reset;
+	$simulator->fault(method => 'POST', delay_ms => 500);
+	$session =
+	  MixpanelSession->new("host=127.0.0.1 port=$port dbname=app");
+	$session->begin('INSERT INTO mp.service_accounts (username) '
+		  . "VALUES ('unread') RETURNING secret");
+	MixpanelTest::wait_until(sub { $simulator->counts->{in_flight} == 1 });
+	$session->crash;
+	ok( MixpanelTest::wait_until(
+			sub {
+				$simulator->counts->{in_flight} == 0
+				  && $simulator->counts->{requests} == 2;
+			}),
+		'one whose client goes while it is created');
+	is(scalar @{ $simulator->state->{accounts} }, 4, 'is deleted again');
 	return;
 }
 
