@@ -58,7 +58,7 @@ sub kill_backend
 
 	kill 'KILL', $session->pid;
 	$session->crash;
-	$test->session->crash;
+	$test->{session}->crash if defined $test->{session};
 	delete $test->{session};
 	MixpanelTest::wait_until(
 		sub {
