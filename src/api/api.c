@@ -43,6 +43,9 @@ static const Endpoint endpoints[MP_CALL_COUNT] = {
 	[MP_CALL_PROJECT_ACCOUNTS] = {
 		MP_METHOD_GET, "/projects/{project}/service-accounts", "",
 	},
+	[MP_CALL_ORGANIZATION_PROJECTS] = {
+		MP_METHOD_GET, "/organizations/{org}/projects/", "",
+	},
 	[MP_CALL_ME] = {
 		MP_METHOD_GET, "/me", "?include_workspace_users=false",
 	},

@@ -28,6 +28,7 @@ typedef enum MpCallKind
 	MP_CALL_GET_ACCOUNT,
 	MP_CALL_ACCOUNT_PROJECTS,	/* memberships of one account */
 	MP_CALL_PROJECT_ACCOUNTS,	/* memberships of one project */
+	MP_CALL_ORGANIZATION_PROJECTS,	/* all projects of the organization */
 	MP_CALL_ME,					/* projects that the credentials see */
 	MP_CALL_CREATE_ACCOUNT,
 	MP_CALL_DELETE_ACCOUNT,
@@ -156,7 +157,21 @@ mp_api_project_accounts(MpHttp *http, const MpSettings *settings,
 						wanted);
 }
 
-/* Records carry project_id, project_name and, where known, organization_id. */
+/*
+ * Two calls that list projects; records carry project_id, project_name and,
+ * where the answer has it, organization_id.  The first is in none of the API's
+ * documents, and names all projects of the organization; /me those that the
+ * credentials see.
+ */
+static inline MpCall *
+mp_api_organization_projects(MpHttp *http, const MpSettings *settings)
+{
+	const MpPair ids = {0, 0};
+
+	return mp_api_start(http, settings, MP_CALL_ORGANIZATION_PROJECTS, &ids,
+						MP_FIELD_ALL);
+}
+
 static inline MpCall *
 mp_api_me(MpHttp *http, const MpSettings *settings)
 {

@@ -67,8 +67,9 @@ static bool shape_fits(MpCall *call);
 static MpCallState finish_status(MpCall *call);
 static MpCallState next_project(MpCall *call, MpRecord *record);
 static bool load_me(MpCall *call);
-static bool take_project(MpCall *call, const MpJsonValue *project,
-						 MpRecord *record);
+static bool take_project(MpCall *call, const MpJsonString *name,
+						 const MpJsonValue *project, MpRecord *record);
+static bool id_from_name(const MpJsonString *name, int64_t *id);
 static bool check_envelope(MpCall *call, const char *text, size_t length);
 static void blame_field(MpCall *call, const char *text, size_t length);
 static bool judge_envelope(MpCall *call, const MpEnvelope *envelope);
@@ -191,7 +192,8 @@ static bool
 is_list(MpCallKind kind)
 {
 	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ACCOUNT_PROJECTS ||
-		kind == MP_CALL_PROJECT_ACCOUNTS;
+		kind == MP_CALL_PROJECT_ACCOUNTS ||
+		kind == MP_CALL_ORGANIZATION_PROJECTS;
 }
 
 /*
@@ -212,6 +214,8 @@ record_kind(MpCallKind kind)
 		return MP_RECORD_ACCOUNT_PROJECT;
 	if (kind == MP_CALL_PROJECT_ACCOUNTS)
 		return MP_RECORD_PROJECT_ACCOUNT;
+	if (kind == MP_CALL_ORGANIZATION_PROJECTS)
+		return MP_RECORD_PROJECT;
 	return MP_RECORD_ACCOUNT;
 }
 
@@ -468,8 +472,8 @@ next_project(MpCall *call, MpRecord *record)
 		return MP_CALL_DONE;
 	}
 	call->project_number++;
-	return take_project(call, &project, record) ?
-		MP_CALL_RECORD : MP_CALL_FAILED;
+	return take_project(call, call->in_array ? NULL : &name, &project,
+						record) ? MP_CALL_RECORD : MP_CALL_FAILED;
 }
 
 /* results.projects: an object keyed by id; an array is accepted as well. */
@@ -510,22 +514,59 @@ load_me(MpCall *call)
 		mp_json_cursor_enter(&call->projects);
 }
 
+/* name: the member's, where the projects are members of an object. */
 static bool
-take_project(MpCall *call, const MpJsonValue *project, MpRecord *record)
+take_project(MpCall *call, const MpJsonString *name,
+			 const MpJsonValue *project, MpRecord *record)
 {
 	MpText		element = {project->text.data, project->text.length};
+	MpFault    *fault = &call->problem.fault;
+	bool		fine;
+	int64_t		id;
 
 	/* of a string, the text lacks the quotes: it may look like an object */
 	if (project->kind == MP_JSON_STRING)
 		element.length = 0;
-	if (!mp_record_decode(MP_RECORD_PROJECT, MP_FIELD_ALL, &element, record,
-						  &call->problem.fault))
+	fine = mp_record_decode(name != NULL ? MP_RECORD_NAMED_PROJECT :
+							MP_RECORD_PROJECT, MP_FIELD_ALL, &element,
+							record, fault);
+	if (fine && !record->values[MP_FIELD_PROJECT_ID].present)
+	{
+		fine = id_from_name(name, &id);
+		if (fine)
+			mp_record_set_integer(record, MP_FIELD_PROJECT_ID, id);
+		else
+		{
+			memset(fault, 0, sizeof(*fault));
+			snprintf(fault->field, sizeof(fault->field), "id");
+			snprintf(fault->reason, sizeof(fault->reason),
+					 "is missing, and the member's name is no id");
+		}
+	}
+	if (!fine)
 	{
 		call->problem.record = call->project_number;
-		fail(call, MP_PROBLEM_BODY, call->problem.fault.reason);
-		return false;
+		fail(call, MP_PROBLEM_BODY, fault->reason);
 	}
-	return true;
+	return fine;
+}
+
+/* A member's name that is the id of what it names: digits alone. */
+static bool
+id_from_name(const MpJsonString *name, int64_t *id)
+{
+	int64_t		number = 0;
+
+	for (size_t i = 0; i < name->length; i++)
+	{
+		int			digit = name->data[i] - '0';
+
+		if (digit < 0 || digit > 9 || number > (INT64_MAX - digit) / 10)
+			return false;
+		number = 10 * number + digit;
+	}
+	*id = number;
+	return number > 0;
 }
 
 /*

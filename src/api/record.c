@@ -24,7 +24,8 @@
 #define IN_ACCOUNT			(1 << MP_RECORD_ACCOUNT)
 #define IN_ACCOUNT_PROJECT	(1 << MP_RECORD_ACCOUNT_PROJECT)
 #define IN_PROJECT_ACCOUNT	(1 << MP_RECORD_PROJECT_ACCOUNT)
-#define IN_PROJECT			(1 << MP_RECORD_PROJECT)
+#define IN_PROJECT			(1 << MP_RECORD_PROJECT | \
+							 1 << MP_RECORD_NAMED_PROJECT)
 #define IN_ACCOUNTS			(IN_ACCOUNT | IN_PROJECT_ACCOUNT)
 #define IN_MEMBERSHIPS		(IN_ACCOUNT_PROJECT | IN_PROJECT_ACCOUNT)
 
@@ -371,8 +372,8 @@ note_secret(MpRecord *record, const MpJsonValue *value)
 static MpField
 key_field(MpRecordKind kind)
 {
-	return kind == MP_RECORD_ACCOUNT_PROJECT || kind == MP_RECORD_PROJECT ?
-		MP_FIELD_PROJECT_ID : MP_FIELD_ID;
+	return kind == MP_RECORD_ACCOUNT || kind == MP_RECORD_PROJECT_ACCOUNT ?
+		MP_FIELD_ID : MP_FIELD_PROJECT_ID;
 }
 
 static bool
@@ -381,8 +382,12 @@ convert_key(Reading *reading)
 	MpField		field = key_field(reading->kind);
 
 	if ((reading->seen & MP_FIELD_BIT(field)) == 0)
+	{
+		if (reading->kind == MP_RECORD_NAMED_PROJECT)
+			return true;
 		return fail(reading, reading->kind == MP_RECORD_ACCOUNT_PROJECT ?
 					"project_id" : "id", "is missing");
+	}
 	if (!convert(reading, field))
 		return false;
 	reading->id = reading->record->values[field].as.integer;
@@ -400,7 +405,7 @@ convert_wanted(Reading *reading, uint32_t wanted)
 	for (int field = 0; left != 0; field++, left >>= 1)
 		if ((left & 1) != 0 && !convert(reading, (MpField) field))
 			return false;
-	values[key].present = (wanted & MP_FIELD_BIT(key)) != 0;
+	values[key].present = (reading->seen & wanted & MP_FIELD_BIT(key)) != 0;
 	values[MP_FIELD_ATTRS].present =
 		(wanted & MP_FIELD_BIT(MP_FIELD_ATTRS)) != 0;
 	return true;

@@ -52,7 +52,10 @@ typedef enum MpRecordKind
 	MP_RECORD_ACCOUNT_PROJECT,	/* a project of an account; project_id
 								 * required */
 	MP_RECORD_PROJECT_ACCOUNT,	/* an account of a project; id required */
-	MP_RECORD_PROJECT,			/* a project of /me; project_id required */
+	MP_RECORD_PROJECT,			/* a project of a list; project_id required */
+	MP_RECORD_NAMED_PROJECT,	/* a project of /me that stands in an object:
+								 * the member's name may be all there is of
+								 * its id */
 } MpRecordKind;
 
 typedef enum MpValueType
@@ -157,7 +160,7 @@ extern bool mp_record_decode(MpRecordKind kind, uint32_t wanted,
 
 /*
  * The id that names the element within its list: the account's, or the
- * project's for MP_RECORD_ACCOUNT_PROJECT and MP_RECORD_PROJECT.  Valid after
+ * project's for those that are no accounts.  Valid after
  * decode, whatever was wanted.
  */
 extern int64_t mp_record_key(MpRecordKind kind, const MpRecord *record);

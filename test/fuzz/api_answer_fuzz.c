@@ -63,6 +63,8 @@ start(MpHttp *http, MpCallKind kind, uint32_t wanted)
 			return mp_api_account_projects(http, &settings, ACCOUNT, wanted);
 		case MP_CALL_PROJECT_ACCOUNTS:
 			return mp_api_project_accounts(http, &settings, 456, wanted);
+		case MP_CALL_ORGANIZATION_PROJECTS:
+			return mp_api_organization_projects(http, &settings);
 		case MP_CALL_ME:
 			return mp_api_me(http, &settings);
 		case MP_CALL_CREATE_ACCOUNT:
@@ -87,7 +89,8 @@ static bool
 is_list(MpCallKind kind)
 {
 	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ACCOUNT_PROJECTS ||
-		kind == MP_CALL_PROJECT_ACCOUNTS;
+		kind == MP_CALL_PROJECT_ACCOUNTS ||
+		kind == MP_CALL_ORGANIZATION_PROJECTS;
 }
 
 static bool

@@ -249,6 +249,28 @@ test_shape_of_me(void)
 	give("{\"results\":{\"projects\":{}}}", 0);
 }
 
+/* The name of a project in an object is its id, if it has none. */
+static void
+test_names_of_me(void)
+{
+	static const char *const no_id[] = {
+		"{\"projects\":{\"\":{\"name\":\"P\"}}}",
+		"{\"projects\":{\"0\":{\"name\":\"P\"}}}",
+		"{\"projects\":{\"-5\":{\"name\":\"P\"}}}",
+		"{\"projects\":{\"1e3\":{\"name\":\"P\"}}}",
+		"{\"projects\":{\"9223372036854775808\":{\"name\":\"P\"}}}",
+		"{\"projects\":{\"P\":{\"id\":null,\"name\":\"P\"}}}", NULL,
+	};
+
+	give("{\"projects\":{\"1001\":{\"name\":\"P\"}}}", 1);
+	give("{\"projects\":{\"1001\":{\"id\":null,\"name\":\"P\"}}}", 1);
+	give("{\"projects\":{\"9223372036854775807\":{\"name\":\"P\"}}}", 1);
+	give("{\"projects\":{\"what\":{\"id\":1001,\"name\":\"P\"}}}", 1);
+	refuse_each(no_id, "^Record 1, field \"id\": is missing, and the");
+	refuse("{\"projects\":[{\"name\":\"P\"}]}",
+		   "^Record 1, field \"id\": is missing");
+}
+
 static void
 test_shape_of_list(void)
 {
@@ -302,7 +324,10 @@ test_shapes(void)
 
 	refuse_each(no_container, "^Body: [^ ]");
 	if (current->is_me)
+	{
 		test_shape_of_me();
+		test_names_of_me();
+	}
 	else if (current->is_list)
 		test_shape_of_list();
 	else
@@ -341,8 +366,9 @@ test_items(void)
 	for (size_t i = 0; i < sizeof(no_object) / sizeof(no_object[0]); i++)
 		refuse_bytes(second_item(no_object[i]), "^Record 2: is not an object",
 					 no_object[i]);
-	refuse_bytes(second_item("{}"),
-				 "^Record 2, field \"(id|project_id)\": is missing", "{}");
+	if (!current->is_me)
+		refuse_bytes(second_item("{}"),
+					 "^Record 2, field \"(id|project_id)\": is missing", "{}");
 	for (size_t i = 0; i < sizeof(twice) / sizeof(twice[0]); i++)
 		refuse_bytes(second_item(twice[i]), current->is_me ?
 					 "^Body.*second member" : "^Record 2.*second member",

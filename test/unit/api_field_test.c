@@ -118,8 +118,12 @@ test_numbers(void)
 	refuse_member(current->id, "-0", pattern);
 	snprintf(pattern, sizeof(pattern), "^Record 1, field \"%s\": is missing",
 			 called);
-	refuse_member(current->id, NULL, pattern);
-	refuse_member(current->id, "null", pattern);
+	/* a project of /me has its id in its own name */
+	if (!current->is_me)
+	{
+		refuse_member(current->id, NULL, pattern);
+		refuse_member(current->id, "null", pattern);
+	}
 	if (current->is_list)
 		give_member(current->id, "9223372036854775807", NULL);
 	if (current->asking.record == MP_RECORD_ACCOUNT)
@@ -219,7 +223,7 @@ test_bad_strings(void)
 		snprintf(pattern, sizeof(pattern), "\"%s\"", bad->bytes);
 		refuse_member(current->text, pattern, current->is_me ?
 					  "^Body: it is not valid JSON: " :
-					  "^Record 1 \\(id 2\\), field \"(username|role)\": is "
+					  "^Record 1 \\(id 2\\), field \"(username|role|name)\": is "
 					  "not valid JSON: ");
 	}
 }

@@ -48,6 +48,8 @@ canned_start(MpHttp *http, MpCallKind kind, uint32_t wanted)
 		case MP_CALL_PROJECT_ACCOUNTS:
 			return mp_api_project_accounts(http, &settings, pair.project,
 										   wanted);
+		case MP_CALL_ORGANIZATION_PROJECTS:
+			return mp_api_organization_projects(http, &settings);
 		case MP_CALL_ME:
 			return mp_api_me(http, &settings);
 		case MP_CALL_CREATE_ACCOUNT:

@@ -44,6 +44,12 @@ const Read	reads[READS] = {
 		"\"id\":2,\"username\":\"bot-2\",\"role\":\"admin\","
 		"\"hasSensitiveAccess\":true",
 	"id", "role", "admin", true, false, false},
+	{"projects of the organization",
+		{MP_CALL_ORGANIZATION_PROJECTS, MP_RECORD_PROJECT,
+		MP_FIELD_PROJECT_NAME, true},
+		LIST, "]}",
+		"\"id\":2,\"name\":\"P\"",
+	"id", "name", "P", true, false, false},
 	{"/me",
 		{MP_CALL_ME, MP_RECORD_PROJECT, MP_FIELD_PROJECT_NAME, false},
 		"{\"status\":\"ok\",\"results\":{\"projects\":{\"1001\":", "}}}",

@@ -27,7 +27,7 @@ typedef struct Read
 	bool		is_me;
 } Read;
 
-#define READS	6
+#define READS	7
 
 extern const Read reads[READS];
 
