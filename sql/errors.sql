@@ -65,7 +65,9 @@ SELECT id FROM service_accounts;
 \echo :SQLSTATE
 ALTER SERVER mp_errors OPTIONS (SET organization_id '123');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=404
+\set VERBOSITY terse
 SELECT id FROM service_accounts;
+\set VERBOSITY default
 \echo :SQLSTATE
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 4711, 'admin');
 \echo :SQLSTATE

@@ -51,10 +51,6 @@ struct MpCall
 	int64_t		project_number; /* how many were looked at */
 };
 
-static bool gives_records(MpCallKind kind);
-static bool is_list(MpCallKind kind);
-static bool may_be_long(MpCallKind kind);
-static MpRecordKind record_kind(MpCallKind kind);
 static bool check_single(MpCall *call);
 static void note_id(MpCall *call, const MpText *element);
 static MpCallState next_element(MpCall *call, MpRecord *record);
@@ -69,7 +65,6 @@ static MpCallState next_project(MpCall *call, MpRecord *record);
 static bool load_me(MpCall *call);
 static bool take_project(MpCall *call, const MpJsonString *name,
 						 const MpJsonValue *project, MpRecord *record);
-static bool id_from_name(const MpJsonString *name, int64_t *id);
 static bool check_envelope(MpCall *call, const char *text, size_t length);
 static void blame_field(MpCall *call, const char *text, size_t length);
 static bool judge_envelope(MpCall *call, const MpEnvelope *envelope);
@@ -88,7 +83,7 @@ mp_call_start(MpHttp *http, const MpSettings *settings,
 		.path = spec->path,
 		.body = spec->body,
 		.body_length = spec->body != NULL ? strlen(spec->body) : 0,
-		.streamed = may_be_long(spec->kind),
+		.streamed = mp_call_is_long(spec->kind),
 	};
 
 	if (call == NULL)
@@ -96,13 +91,13 @@ mp_call_start(MpHttp *http, const MpSettings *settings,
 	call->kind = spec->kind;
 	call->wanted = spec->wanted;
 	call->account = spec->account;
-	call->record_kind = record_kind(spec->kind);
+	call->record_kind = mp_call_record_kind(spec->kind);
 	snprintf(call->title, sizeof(call->title), "%s %.*s",
 			 mp_http_method_name(spec->method),
 			 (int) strcspn(spec->path, "?"), spec->path);
-	if (gives_records(spec->kind))
+	if (mp_call_has_records(spec->kind))
 		call->stream = mp_json_stream_create();
-	if (call->stream != NULL || !gives_records(spec->kind))
+	if (call->stream != NULL || !mp_call_has_records(spec->kind))
 		call->request = mp_http_start(http, &request);
 	if (call->request != NULL)
 		return call;
@@ -133,7 +128,7 @@ mp_call_next(MpCall *call, MpRecord *record)
 		return MP_CALL_DONE;
 	if (call->kind == MP_CALL_ME)
 		return next_project(call, record);
-	if (gives_records(call->kind))
+	if (mp_call_has_records(call->kind))
 		return next_element(call, record);
 	return finish_status(call);
 }
@@ -158,7 +153,7 @@ mp_call_ready(const MpCall *call)
 
 	if (mp_http_answer(call->request)->outcome != MP_OUTCOME_PENDING)
 		return true;
-	return is_list(call->kind) &&
+	return mp_call_is_list(call->kind) &&
 		mp_http_peek(call->request, &bytes) > call->used;
 }
 
@@ -181,44 +176,6 @@ mp_call_title(const MpCall *call)
 }
 
 /* /me gives records too, but from a body of its own shape. */
-static bool
-gives_records(MpCallKind kind)
-{
-	return is_list(kind) || kind == MP_CALL_GET_ACCOUNT ||
-		kind == MP_CALL_CREATE_ACCOUNT;
-}
-
-static bool
-is_list(MpCallKind kind)
-{
-	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ACCOUNT_PROJECTS ||
-		kind == MP_CALL_PROJECT_ACCOUNTS ||
-		kind == MP_CALL_ORGANIZATION_PROJECTS;
-}
-
-/*
- * Lists of accounts have no bound.  The projects of one account are few, and
- * many accounts' are read at once: kept whole, their answers can share one
- * HTTP/2 connection, which http.c does not do for a body that may pause.
- */
-static bool
-may_be_long(MpCallKind kind)
-{
-	return kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_PROJECT_ACCOUNTS;
-}
-
-static MpRecordKind
-record_kind(MpCallKind kind)
-{
-	if (kind == MP_CALL_ACCOUNT_PROJECTS)
-		return MP_RECORD_ACCOUNT_PROJECT;
-	if (kind == MP_CALL_PROJECT_ACCOUNTS)
-		return MP_RECORD_PROJECT_ACCOUNT;
-	if (kind == MP_CALL_ORGANIZATION_PROJECTS)
-		return MP_RECORD_PROJECT;
-	return MP_RECORD_ACCOUNT;
-}
-
 /*
  * The bytes that the last record lay in are given back to the request only
  * now: its texts were promised to live until this call.
@@ -238,9 +195,9 @@ next_element(MpCall *call, MpRecord *record)
 	if (answer->outcome != MP_OUTCOME_PENDING &&
 		answer->outcome != MP_OUTCOME_OK)
 		return fail(call, MP_PROBLEM_HTTP, NULL);
-	if (!is_list(call->kind) && answer->outcome == MP_OUTCOME_PENDING)
+	if (!mp_call_is_list(call->kind) && answer->outcome == MP_OUTCOME_PENDING)
 		return MP_CALL_WAIT;
-	if (!is_list(call->kind) && !call->checked && !check_single(call))
+	if (!mp_call_is_list(call->kind) && !call->checked && !check_single(call))
 		return MP_CALL_FAILED;
 
 	length = mp_http_peek(call->request, &bytes);
@@ -396,7 +353,8 @@ finish_elements(MpCall *call)
 		return MP_CALL_FAILED;
 	if (mp_json_stream_count(call->stream) < call->skip)
 		return fail(call, MP_PROBLEM_CHANGED, NULL);
-	if (!is_list(call->kind) && mp_json_stream_count(call->stream) == 0)
+	if (!mp_call_is_list(call->kind) &&
+		mp_json_stream_count(call->stream) == 0)
 		return fail(call, MP_PROBLEM_BODY, "it holds no service account");
 	call->done = true;
 	return MP_CALL_DONE;
@@ -410,7 +368,7 @@ shape_fits(MpCall *call)
 
 	if (shape == MP_JSON_SHAPE_ARRAY || shape == MP_JSON_SHAPE_RESULTS_ARRAY)
 		return true;
-	if (shape == MP_JSON_SHAPE_RESULTS_OTHER || is_list(call->kind))
+	if (shape == MP_JSON_SHAPE_RESULTS_OTHER || mp_call_is_list(call->kind))
 	{
 		fail(call, MP_PROBLEM_BODY, shape == MP_JSON_SHAPE_OBJECT ?
 			 "it has no \"results\"" : "\"results\" is not an array");
@@ -532,7 +490,7 @@ take_project(MpCall *call, const MpJsonString *name,
 							record, fault);
 	if (fine && !record->values[MP_FIELD_PROJECT_ID].present)
 	{
-		fine = id_from_name(name, &id);
+		fine = mp_record_parse_id(name->data, name->length, &id);
 		if (fine)
 			mp_record_set_integer(record, MP_FIELD_PROJECT_ID, id);
 		else
@@ -551,24 +509,6 @@ take_project(MpCall *call, const MpJsonString *name,
 	return fine;
 }
 
-/* A member's name that is the id of what it names: digits alone. */
-static bool
-id_from_name(const MpJsonString *name, int64_t *id)
-{
-	int64_t		number = 0;
-
-	for (size_t i = 0; i < name->length; i++)
-	{
-		int			digit = name->data[i] - '0';
-
-		if (digit < 0 || digit > 9 || number > (INT64_MAX - digit) / 10)
-			return false;
-		number = 10 * number + digit;
-	}
-	*id = number;
-	return number > 0;
-}
-
 /*
  * What stands around the results: an object that does not say "error", and,
  * for a list or /me, nothing about further pages: part of a list is never
@@ -582,7 +522,7 @@ check_envelope(MpCall *call, const char *text, size_t length)
 	if (mp_envelope_read(text, length, &envelope))
 		return judge_envelope(call, &envelope);
 	if (!envelope.no_memory &&
-		call->stream != NULL && !is_list(call->kind) &&
+		call->stream != NULL && !mp_call_is_list(call->kind) &&
 		mp_json_stream_shape(call->stream) == MP_JSON_SHAPE_OBJECT)
 		blame_field(call, text, length);
 	if (!call->failed)
@@ -615,7 +555,7 @@ blame_field(MpCall *call, const char *text, size_t length)
 static bool
 judge_envelope(MpCall *call, const MpEnvelope *envelope)
 {
-	bool		of_several = is_list(call->kind) || call->kind == MP_CALL_ME;
+	bool		of_several = mp_call_is_of_several(call->kind);
 
 	if (envelope->says_error)
 	{
@@ -626,7 +566,7 @@ judge_envelope(MpCall *call, const MpEnvelope *envelope)
 	}
 	else if (of_several && envelope->says_more)
 		fail(call, MP_PROBLEM_PAGES, NULL);
-	else if (is_list(call->kind) &&
+	else if (mp_call_is_list(call->kind) &&
 			 envelope->total > mp_json_stream_count(call->stream))
 		fail(call, MP_PROBLEM_PAGES, NULL);
 	return !call->failed;
@@ -640,7 +580,7 @@ static bool
 judge_headers(MpCall *call)
 {
 	const MpAnswer *answer = mp_http_answer(call->request);
-	bool		of_several = is_list(call->kind) || call->kind == MP_CALL_ME;
+	bool		of_several = mp_call_is_of_several(call->kind);
 
 	/* nobody asked for a part */
 	if (answer->status == 206)
@@ -650,7 +590,7 @@ judge_headers(MpCall *call)
 			 "it may hold several outcomes (status 207)");
 	else if (of_several && answer->says_more)
 		fail(call, MP_PROBLEM_PAGES, NULL);
-	else if (is_list(call->kind) &&
+	else if (mp_call_is_list(call->kind) &&
 			 answer->total > mp_json_stream_count(call->stream))
 		fail(call, MP_PROBLEM_PAGES, NULL);
 	return !call->failed;

@@ -369,6 +369,23 @@ note_secret(MpRecord *record, const MpJsonValue *value)
 	place->length = value->text.length;
 }
 
+bool
+mp_record_parse_id(const char *text, size_t length, int64_t *id)
+{
+	int64_t		number = 0;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		int			digit = text[i] - '0';
+
+		if (digit < 0 || digit > 9 || number > (INT64_MAX - digit) / 10)
+			return false;
+		number = 10 * number + digit;
+	}
+	*id = number;
+	return number > 0;
+}
+
 static MpField
 key_field(MpRecordKind kind)
 {

@@ -171,6 +171,9 @@ extern int64_t mp_record_key(MpRecordKind kind, const MpRecord *record);
  */
 extern bool mp_record_is_individual(const MpRecord *record);
 
+/* A text that is an id: digits alone, from 1 to 2^63-1. */
+extern bool mp_record_parse_id(const char *text, size_t length, int64_t *id);
+
 /* As in rfc3339.h, for those who have records only. */
 #define MP_TIME_TEXT	MP_RFC3339_TEXT
 extern bool mp_record_parse_time(const char *text, size_t length,

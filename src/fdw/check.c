@@ -35,6 +35,19 @@ PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_check);
 
 #define CHECK_COLUMNS 3
 
+/* In this order; one that fails leaves those behind it untried. */
+static const char *const items[] = {
+	"options", "connection", "credentials", "organization", "projects",
+	"memberships by account", "memberships by project",
+};
+
+typedef enum Verdict
+{
+	NOT_TRIED,					/* ok is NULL */
+	FAILED,
+	FINE,
+} Verdict;
+
 typedef struct Check
 {
 	ReturnSetInfo *result;
@@ -52,20 +65,21 @@ typedef struct Check
 } Check;
 
 static void free_answer(void *arg);
-static void add_row(Check *check, const char *item, bool ok,
+static void add_row(Check *check, const char *item, Verdict verdict,
 					const char *detail);
+static void skip_items(Check *check, const char *after);
 static void resolve_options(void *arg);
 static bool check_options(Check *check);
 static void check_calls(Check *check);
 static bool check_list(Check *check);
+static void check_failed_list(Check *check);
 static char *list_words(const Check *check);
-static void check_me(Check *check);
+static void check_projects(Check *check);
 static void check_route(Check *check, const char *item, MpCall *call,
 						int64 parent);
 static bool run_call(Check *check, MpCall *call, int64 *first, int64 *count);
 static void note_role(Check *check, const MpRecord *record);
 static char *failure_words(const Check *check);
-static const char *status_item(const Check *check);
 
 Datum
 mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
@@ -86,6 +100,8 @@ mixpanel_sa_fdw_check(PG_FUNCTION_ARGS)
 	check->server = server->serverid;
 	if (check_options(check))
 		check_calls(check);
+	else
+		skip_items(check, "options");
 	free_answer(check);
 	return (Datum) 0;
 }
@@ -119,16 +135,30 @@ free_answer(void *arg)
 }
 
 static void
-add_row(Check *check, const char *item, bool ok, const char *detail)
+add_row(Check *check, const char *item, Verdict verdict, const char *detail)
 {
 	Datum		values[CHECK_COLUMNS];
 	bool		nulls[CHECK_COLUMNS] = {false};
 
 	values[0] = CStringGetTextDatum(item);
-	values[1] = BoolGetDatum(ok);
+	values[1] = BoolGetDatum(verdict == FINE);
+	nulls[1] = verdict == NOT_TRIED;
 	values[2] = CStringGetTextDatum(detail);
 	tuplestore_putvalues(check->result->setResult, check->result->setDesc,
 						 values, nulls);
+}
+
+/* What was not tried is not said to work. */
+static void
+skip_items(Check *check, const char *after)
+{
+	size_t		i = 0;
+
+	while (strcmp(items[i], after) != 0)
+		i++;
+	for (i++; i < lengthof(items); i++)
+		add_row(check, items[i], NOT_TRIED,
+				psprintf("not tried: \"%s\" comes first", after));
 }
 
 /* For mp_attempt(): a secret_file may be open when it fails. */
@@ -149,16 +179,16 @@ check_options(Check *check)
 	const ErrorData *error = mp_attempt(resolve_options, check);
 
 	if (error == NULL)
-		add_row(check, "options", true,
+		add_row(check, "options", FINE,
 				psprintf("%s, organization " INT64_FORMAT ", service account \"%s\"",
 						 check->settings->base_url,
 						 check->settings->organization_id,
 						 mp_error_text(check->settings->username)));
 	else if (error->hint != NULL)
-		add_row(check, "options", false,
+		add_row(check, "options", FAILED,
 				psprintf("%s. %s", error->message, error->hint));
 	else
-		add_row(check, "options", false, error->message);
+		add_row(check, "options", FAILED, error->message);
 	return error == NULL;
 }
 
@@ -169,7 +199,7 @@ check_calls(Check *check)
 
 	if (!check_list(check))
 		return;
-	check_me(check);
+	check_projects(check);
 	check_route(check, "memberships by account", check->account == 0 ? NULL :
 				mp_api_account_projects(http, check->settings, check->account,
 										0), check->account);
@@ -182,31 +212,48 @@ check_calls(Check *check)
 static bool
 check_list(Check *check)
 {
-	static const char *const items[] = {
-		"connection", "credentials", "organization",
-	};
-	static const char *const fine[] = {
-		"Mixpanel answers", "Mixpanel accepts them", NULL,
-	};
 	MpCall	   *call = mp_api_list_accounts(mp_session_http(),
 											check->settings,
 											MP_FIELD_BIT(MP_FIELD_ID) |
 											MP_FIELD_BIT(MP_FIELD_USERNAME) |
 											MP_FIELD_BIT(MP_FIELD_ROLE));
-	bool		ok = run_call(check, call, &check->account, &check->accounts);
-	const char *failed = ok ? NULL : status_item(check);
 
-	for (size_t i = 0; i < lengthof(items); i++)
+	if (!run_call(check, call, &check->account, &check->accounts))
 	{
-		if (failed != NULL && strcmp(items[i], failed) == 0)
-		{
-			add_row(check, items[i], false, failure_words(check));
-			return false;
-		}
-		add_row(check, items[i], true,
-				fine[i] != NULL ? fine[i] : list_words(check));
+		check_failed_list(check);
+		return false;
 	}
+	add_row(check, "connection", FINE, "Mixpanel answers");
+	add_row(check, "credentials", FINE, "Mixpanel accepts them");
+	add_row(check, "organization", FINE, list_words(check));
 	return true;
+}
+
+/*
+ * Of a refusal, only 401 and 403 tell of the credentials; and a page of
+ * something in between tells of nothing but itself.
+ */
+static void
+check_failed_list(Check *check)
+{
+	int			status = mp_error_status(check->call);
+	const char *failed = "organization";
+
+	if (status == 0 || status >= 500 || mp_error_is_foreign(check->call))
+		failed = "connection";
+	else
+	{
+		add_row(check, "connection", FINE, "Mixpanel answers");
+		if (status == 401)
+			failed = "credentials";
+		else if (status == 403)
+			add_row(check, "credentials", FINE, "Mixpanel accepts them");
+		else
+			add_row(check, "credentials", NOT_TRIED,
+					psprintf("not known: status %d does not tell", status));
+	}
+	add_row(check, failed, FAILED, failure_words(check));
+	skip_items(check, failed);
 }
 
 /* An account of a custom role may be allowed anything. */
@@ -226,24 +273,31 @@ list_words(const Check *check)
 
 /* Projects are needed only to read memberships by project. */
 static void
-check_me(Check *check)
+check_projects(Check *check)
 {
-	bool		ok = run_call(check, mp_api_me(mp_session_http(),
-											   check->settings),
-							  &check->project, &check->projects);
+	MpHttp	   *http = mp_session_http();
+	const MpSettings *settings = check->settings;
 
-	if (check->settings->project_count > 0)
+	if (settings->project_count > 0)
 	{
-		check->project = check->settings->project_ids[0];
-		add_row(check, "projects", true,
+		check->project = settings->project_ids[0];
+		add_row(check, "projects", FINE,
 				psprintf("%zu in option \"project_ids\"",
-						 check->settings->project_count));
+						 settings->project_count));
 	}
-	else if (ok)
-		add_row(check, "projects", true,
-				psprintf(INT64_FORMAT " are visible", check->projects));
+	else if (run_call(check, mp_api_organization_projects(http, settings),
+					  &check->project, &check->projects))
+		add_row(check, "projects", FINE,
+				psprintf(INT64_FORMAT " in the organization",
+						 check->projects));
+	else if (run_call(check, mp_api_me(http, settings),
+					  &check->project, &check->projects))
+		add_row(check, "projects", FINE,
+				psprintf(INT64_FORMAT " are visible to service account \"%s\"; the organization may have more",
+						 check->projects,
+						 mp_error_text(settings->username)));
 	else
-		add_row(check, "projects", false,
+		add_row(check, "projects", FAILED,
 				psprintf("%s; without GET /me, memberships are read by account, or name the projects in option \"project_ids\"",
 						 failure_words(check)));
 }
@@ -255,16 +309,16 @@ check_route(Check *check, const char *item, MpCall *call, int64 parent)
 	int64		count;
 
 	if (parent == 0)
-		add_row(check, item, false,
+		add_row(check, item, NOT_TRIED,
 				"not tried: there is nothing to try it with");
 	else if (run_call(check, mp_session_started(call), &first, &count))
-		add_row(check, item, true, "the server has this call");
+		add_row(check, item, FINE, "the server has this call");
 	else if (mp_error_status(check->call) == 404 ||
 			 mp_error_status(check->call) == 405)
-		add_row(check, item, false,
+		add_row(check, item, FAILED,
 				"the server does not have this call; \"membership_read\" auto uses the other, if that is there");
 	else
-		add_row(check, item, false, failure_words(check));
+		add_row(check, item, FAILED, failure_words(check));
 }
 
 /* True if the call succeeds; *first: an id from its records. */
@@ -280,8 +334,8 @@ run_call(Check *check, MpCall *call, int64 *first, int64 *count)
 	while ((state = mp_call_next(check->call, record)) == MP_CALL_WAIT ||
 		   state == MP_CALL_RECORD)
 	{
-		MpField		key = mp_call_kind(call) == MP_CALL_ME ?
-			MP_FIELD_PROJECT_ID : MP_FIELD_ID;
+		MpField		key = mp_call_kind(call) == MP_CALL_LIST_ACCOUNTS ?
+			MP_FIELD_ID : MP_FIELD_PROJECT_ID;
 
 		if (state == MP_CALL_WAIT)
 			mp_session_wait(check->call);
@@ -324,15 +378,4 @@ failure_words(const Check *check)
 						 words.data[words.len - 1] == '.' ? "" : ".",
 						 error.hint);
 	return words.data;
-}
-
-/* Which item a failed list belongs to. */
-static const char *
-status_item(const Check *check)
-{
-	int			status = mp_error_status(check->call);
-
-	if (status == 401)
-		return "credentials";
-	return status == 0 || status >= 500 ? "connection" : "organization";
 }

@@ -30,8 +30,20 @@ static void describe_http(const MpCall *call, const MpSettings *settings,
 static char *unreachable_hint(const MpSettings *settings);
 static void describe_status(const MpCall *call, const MpSettings *settings,
 							MpError *error);
+static void describe_foreign(const MpCall *call, const MpSettings *settings,
+							 MpError *error);
+static char *between_hint(int status);
+static char *url_of(const MpCall *call, const MpSettings *settings);
 static void describe_refusal(const MpCall *call, const MpSettings *settings,
 							 MpError *error);
+static void describe_lost_list(const MpCall *call, const MpSettings *settings,
+							   MpError *error);
+static bool is_of_other_region(const MpCall *call);
+static void describe_region(const MpCall *call, const MpSettings *settings,
+							MpError *error);
+static int64 project_of(const MpCall *call);
+static void append_words(const MpCall *call, const MpSettings *settings,
+						 MpError *error);
 static void describe_rate_limit(const MpCall *call,
 								const MpSettings *settings, MpError *error);
 static void describe_body(const MpCall *call, const MpSettings *settings,
@@ -169,6 +181,11 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 									  title);
 			error->detail = psprintf("The target is %s; credentials are sent to the scheme, host and port of the base URL only.",
 									 foreign_words(answer->detail, settings));
+			if (mp_call_kind(call) == MP_CALL_PROJECT_ACCOUNTS)
+			{
+				describe_region(call, settings, error);
+				return;
+			}
 			error->hint = psprintf("Check the option \"region\" or \"base_url\" of server \"%s\": an organization's data resides in us, eu or in.",
 								   settings->server_name);
 			return;
@@ -195,9 +212,11 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 			return;
 	}
 	if (answer->detail[0] != '\0')
-		error->detail = psprintf("%s%s.",
-								 foreign_words(answer->detail, settings),
-								 tries(answer));
+		error->detail = answer->attempts > 1 ?
+			psprintf("%s (tried %d times).",
+					 foreign_words(answer->detail, settings),
+					 answer->attempts) :
+			psprintf("%s.", foreign_words(answer->detail, settings));
 }
 
 static char *
@@ -216,7 +235,8 @@ describe_status(const MpCall *call, const MpSettings *settings,
 				MpError *error)
 {
 	const char *title = mp_call_title(call);
-	int			status = mp_call_problem(call)->answer->status;
+	const MpAnswer *answer = mp_call_problem(call)->answer;
+	int			status = answer->status;
 
 	error->message = psprintf("Mixpanel refused %s with status %d", title,
 							  status);
@@ -229,9 +249,58 @@ describe_status(const MpCall *call, const MpSettings *settings,
 	{
 		error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
 		error->message = psprintf("Mixpanel answered %s with status %d%s",
-								  title, status,
-								  tries(mp_call_problem(call)->answer));
+								  title, status, tries(answer));
+		if (error->detail == NULL)
+			error->detail = pstrdup("The answer gives no reason.");
+		if (status >= 500)
+			error->hint = pstrdup("The fault is Mixpanel's, or of something between it and the database server. Run the statement again later.");
 	}
+	if (mp_error_is_foreign(call))
+		describe_foreign(call, settings, error);
+}
+
+/*
+ * The SQLSTATE is the status's; but nothing that the API would have meant by
+ * the status is said.
+ */
+static void
+describe_foreign(const MpCall *call, const MpSettings *settings,
+				 MpError *error)
+{
+	const MpAnswer *answer = mp_call_problem(call)->answer;
+
+	error->message = psprintf("something other than Mixpanel's API answered %s with status %d%s",
+							  mp_call_title(call), answer->status,
+							  tries(answer));
+	error->detail = psprintf("The body of the answer is no JSON. The URL was %s.",
+							 url_of(call, settings));
+	error->hint = between_hint(answer->status);
+	if (error->hint == NULL)
+		error->hint = psprintf("A gateway, proxy or firewall on the way has probably answered, or option \"base_url\" of server \"%s\" leads elsewhere (it normally ends in /api/app).",
+							   settings->server_name);
+}
+
+/* Statuses that come from something in between; NULL: another. */
+static char *
+between_hint(int status)
+{
+	switch (status)
+	{
+		case 407:
+			return pstrdup("A proxy asks for a login, which option \"proxy\" cannot give. Use a proxy that needs none for Mixpanel's host.");
+		case 511:
+			return pstrdup("The network of the database server asks for a login (a captive portal) before it lets requests through.");
+	}
+	return NULL;
+}
+
+/* What was asked, without the query. */
+static char *
+url_of(const MpCall *call, const MpSettings *settings)
+{
+	const char *path = strchr(mp_call_title(call), '/');
+
+	return psprintf("%s%s", settings->base_url, path != NULL ? path : "");
 }
 
 static void
@@ -239,8 +308,10 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 				 MpError *error)
 {
 	MpCallKind	kind = mp_call_kind(call);
+	int			status = mp_call_problem(call)->answer->status;
 
-	switch (mp_call_problem(call)->answer->status)
+	error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
+	switch (status)
 	{
 		case 400:
 		case 422:
@@ -263,19 +334,90 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 			if (kind == MP_CALL_ADD_MEMBERSHIP ||
 				kind == MP_CALL_ADD_MEMBERSHIPS)
 				error->sqlstate = ERRCODE_FOREIGN_KEY_VIOLATION;
-			else
-				error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
-			if (kind == MP_CALL_LIST_ACCOUNTS ||
-				kind == MP_CALL_CREATE_ACCOUNT)
-				error->hint = pstrdup("Check the options \"organization_id\", \"region\" and \"base_url\".");
+			else if (kind == MP_CALL_LIST_ACCOUNTS ||
+					 kind == MP_CALL_CREATE_ACCOUNT)
+				describe_lost_list(call, settings, error);
 			break;
 		case 409:
 			error->sqlstate = ERRCODE_UNIQUE_VIOLATION;
 			break;
+		case 423:
+			error->hint = pstrdup("What was asked for is locked for now. Run the statement again later.");
+			break;
 		default:
-			error->sqlstate = ERRCODE_FDW_UNABLE_TO_CREATE_REPLY;
+			error->hint = between_hint(status);
 			break;
 	}
+	if (is_of_other_region(call))
+		describe_region(call, settings, error);
+	if (kind == MP_CALL_ADD_MEMBERSHIP || kind == MP_CALL_ADD_MEMBERSHIPS)
+		append_words(call, settings, error);
+}
+
+/* The organization's accounts are at no such URL. */
+static void
+describe_lost_list(const MpCall *call, const MpSettings *settings,
+				   MpError *error)
+{
+	char	   *url = psprintf("The URL was %s.", url_of(call, settings));
+
+	error->detail = error->detail == NULL ? url :
+		psprintf("%s\n%s", error->detail, url);
+	error->hint = psprintf("Check the options \"organization_id\", \"region\" and \"base_url\" of server \"%s\"; a base_url normally ends in /api/app.",
+						   settings->server_name);
+}
+
+/*
+ * Was it refused because what it names lies in another region?  The API says
+ * "invalid project id for cluster", or nothing that tells; for a project, a
+ * 401 or 403 may mean that.
+ */
+static bool
+is_of_other_region(const MpCall *call)
+{
+	const MpProblem *problem = mp_call_problem(call);
+	int			status = problem->answer->status;
+
+	if (status == 400 && strstr(problem->message, "cluster") != NULL)
+		return true;
+	return mp_call_kind(call) == MP_CALL_PROJECT_ACCOUNTS &&
+		(status == 401 || status == 403 || status == 404);
+}
+
+static void
+describe_region(const MpCall *call, const MpSettings *settings,
+				MpError *error)
+{
+	int64		project = project_of(call);
+	bool		said = error->sqlstate == ERRCODE_INVALID_PARAMETER_VALUE;
+
+	error->hint = psprintf("%s %s in another region than server \"%s\": create a server with that \"region\" and name its projects in the option \"project_ids\" there; or, to leave it out here, name the others in \"project_ids\" of this server.",
+						   project == 0 ? "A project that it names" :
+						   psprintf("Project " INT64_FORMAT, project),
+						   said ? "lies" : "may lie", settings->server_name);
+}
+
+/* The project that the path names; 0: none. */
+static int64
+project_of(const MpCall *call)
+{
+	static const char before[] = "/projects/";
+	const char *at = strstr(mp_call_title(call), before);
+
+	return at == NULL ? 0 :
+		(int64) strtoll(at + strlen(before), NULL, 10);
+}
+
+/* Who keeps the primary message only, such as a queue of jobs, is to know
+ * which account or project it is about. */
+static void
+append_words(const MpCall *call, const MpSettings *settings, MpError *error)
+{
+	const char *words = mp_call_problem(call)->message;
+
+	if (words[0] != '\0')
+		error->message = psprintf("%s: %s", error->message,
+								  foreign_words(words, settings));
 }
 
 static void

@@ -35,7 +35,6 @@
 static MpFetchState step(MpFetch *fetch, bool *progress);
 static void follow(MpFetch *fetch, MpVerdict verdict);
 static void restart(MpFetch *fetch, MpWay way);
-static const char *way_name(MpWay way);
 static void free_calls(void *arg);
 static void begin_way(MpFetch *fetch);
 static void begin_parents(MpFetch *fetch);
@@ -192,7 +191,9 @@ mp_fetch_calls(const MpSettings *settings, const MpLookup *lookup,
 		calls[count++] = MP_CALL_LIST_ACCOUNTS;
 	if (way == MP_WAY_BY_PROJECT &&
 		(named || (!lookup->projects.pinned && settings->project_count == 0)))
-		calls[count++] = MP_CALL_ME;
+		calls[count++] =
+			mp_fetch_project_list(settings, !lookup->projects.pinned &&
+								  settings->project_count == 0);
 	if (way == MP_WAY_LIST)
 		calls[count++] = MP_CALL_LIST_ACCOUNTS;
 	else if (way == MP_WAY_GETS)
@@ -258,8 +259,8 @@ static void
 restart(MpFetch *fetch, MpWay way)
 {
 	Assert(fetch->rows == 0);
-	elog(DEBUG1, "read begins anew: %s instead of %s", way_name(way),
-		 way_name(fetch->way));
+	elog(DEBUG1, "read begins anew: %s instead of %s", mp_fetch_way_name(way),
+		 mp_fetch_way_name(fetch->way));
 	mp_fetch_keep_end(fetch);
 	mp_fetch_drop_call(fetch, &fetch->parents);
 	mp_fetch_clear(fetch);
@@ -267,26 +268,6 @@ restart(MpFetch *fetch, MpWay way)
 	fetch->way = way;
 	fetch->switched = true;
 	begin_way(fetch);
-}
-
-/* For the trace. */
-static const char *
-way_name(MpWay way)
-{
-	switch (way)
-	{
-		case MP_WAY_LIST:
-			return "all accounts by one list";
-		case MP_WAY_GETS:
-			return "accounts one by one";
-		case MP_WAY_BY_ACCOUNT:
-			return "memberships of each account";
-		case MP_WAY_BY_PROJECT:
-			return "memberships of each project";
-		case MP_WAY_TRUST:
-			return "no request";
-	}
-	return "";
 }
 
 /* Runs when the context goes, on ERROR as well: must not throw. */
@@ -334,6 +315,7 @@ static void
 begin_parents(MpFetch *fetch)
 {
 	const MpSettings *settings = fetch->settings;
+	MpCallKind	list = MP_CALL_LIST_ACCOUNTS;
 	bool		named = needs_names(fetch->way, &fetch->lookup);
 
 	mp_fetch_set_fixed(fetch, fetch->way == MP_WAY_BY_PROJECT);
@@ -348,11 +330,14 @@ begin_parents(MpFetch *fetch)
 		return;
 	}
 	mp_fetch_expect_names(fetch);
-	if (mp_fetch_parents_kept(fetch, fetch->way == MP_WAY_BY_PROJECT ?
-							  MP_CALL_ME : MP_CALL_LIST_ACCOUNTS))
-		return;
 	if (fetch->way == MP_WAY_BY_PROJECT)
+		list = mp_fetch_project_list(settings, !fetch->fixed.pinned);
+	if (mp_fetch_parents_kept(fetch, list))
+		return;
+	if (list == MP_CALL_ME)
 		fetch->parents = mp_api_me(fetch->http, settings);
+	else if (list == MP_CALL_ORGANIZATION_PROJECTS)
+		fetch->parents = mp_api_organization_projects(fetch->http, settings);
 	else
 		fetch->parents =
 			mp_api_list_accounts(fetch->http, settings,
@@ -377,6 +362,8 @@ read_parents(MpFetch *fetch)
 {
 	while (!fetch->parents_done && mp_fetch_queued(fetch) < PARENT_BACKLOG)
 	{
+		MpVerdict	verdict;
+
 		switch (fetch->parents_replay.kept != NULL ?
 				mp_fetch_next_kept_parent(fetch) :
 				mp_call_next(fetch->parents, &fetch->parent_record))
@@ -384,10 +371,15 @@ read_parents(MpFetch *fetch)
 			case MP_CALL_WAIT:
 				return;
 			case MP_CALL_FAILED:
-				fetch->parents_done = true;
 				mp_snapshot_abandon(fetch->parents_kept);
 				fetch->parents_kept = NULL;
-				follow(fetch, mp_fetch_parents_failed(fetch));
+				verdict = mp_fetch_parents_failed(fetch);
+				/* another list may be read in its place */
+				fetch->parents_done = fetch->parents == NULL;
+				if (!fetch->parents_done &&
+					mp_fetch_parents_kept(fetch, MP_CALL_ME))
+					mp_fetch_drop_call(fetch, &fetch->parents);
+				follow(fetch, verdict);
 				return;
 			case MP_CALL_DONE:
 				fetch->parents_done = true;
@@ -396,6 +388,7 @@ read_parents(MpFetch *fetch)
 				mp_fetch_parents_done(fetch);
 				return;
 			case MP_CALL_RECORD:
+				mp_fetch_note_lister(fetch);
 				mp_fetch_keep_parent(fetch);
 				mp_fetch_take_listed(fetch);
 				break;

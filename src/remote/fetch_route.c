@@ -30,6 +30,8 @@ static bool means_missing(int status);
 static bool is_refusal(int status);
 static bool is_gone(const MpCall *call);
 static void note_answer(MpFetch *fetch);
+static void list_by_me(MpFetch *fetch, int status);
+static void warn_of_me(const MpSettings *settings);
 static void doubt_account(MpFetch *fetch, const MpSlot *slot);
 static bool is_doubtful(const MpFetch *fetch, int64 id);
 static void ask_parent(MpFetch *fetch, MpSlot *slot);
@@ -107,11 +109,30 @@ mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot)
 	return MP_VERDICT_GO_ON;
 }
 
+MpCallKind
+mp_fetch_project_list(const MpSettings *settings, bool all)
+{
+	const MpRoutes *routes = mp_session_routes(settings);
+
+	if (routes->organization_projects == MP_ROUTE_PRESENT)
+		return MP_CALL_ORGANIZATION_PROJECTS;
+	return all && routes->organization_projects == MP_ROUTE_UNKNOWN ?
+		MP_CALL_ORGANIZATION_PROJECTS : MP_CALL_ME;
+}
+
 void
 mp_fetch_parents_done(MpFetch *fetch)
 {
-	if (fetch->way == MP_WAY_BY_ACCOUNT)
+	MpCallKind	kind = fetch->parents == NULL ? MP_CALL_COUNT :
+		mp_call_kind(fetch->parents);
+
+	if (kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ORGANIZATION_PROJECTS)
 		note_answer(fetch);
+	if (kind == MP_CALL_ORGANIZATION_PROJECTS)
+		mp_session_routes(fetch->settings)->organization_projects =
+			MP_ROUTE_PRESENT;
+	if (kind == MP_CALL_ME && !fetch->fixed.pinned)
+		warn_of_me(fetch->settings);
 	mp_fetch_drop_call(fetch, &fetch->parents);
 	mp_fetch_push_rest(fetch);
 }
@@ -119,18 +140,60 @@ mp_fetch_parents_done(MpFetch *fetch)
 MpVerdict
 mp_fetch_parents_failed(MpFetch *fetch)
 {
+	MpCallKind	kind = mp_call_kind(fetch->parents);
 	int			status = mp_error_status(fetch->parents);
-	bool		missing = means_missing(status) ||
-		(fetch->owners_only && is_refusal(status));
 
-	if (fetch->way != MP_WAY_BY_PROJECT || !missing)
+	if (kind == MP_CALL_ORGANIZATION_PROJECTS &&
+		(means_missing(status) || status == 403))
+	{
+		list_by_me(fetch, status);
+		return MP_VERDICT_GO_ON;
+	}
+	if (kind != MP_CALL_ME ||
+		!(means_missing(status) ||
+		  (fetch->owners_only && is_refusal(status))))
 		mp_error_raise(fetch->parents, fetch->settings);
-	/* without /me there is no telling which projects to visit */
+	mp_fetch_drop_call(fetch, &fetch->parents);
+	/* without a list there is no telling which projects to visit */
 	if (!fetch->fixed.pinned)
 		return route_missing(fetch, false);
-	mp_fetch_drop_call(fetch, &fetch->parents);
 	mp_fetch_push_rest(fetch);
 	return MP_VERDICT_GO_ON;
+}
+
+/* The organization's projects cannot be listed: those that the credentials
+ * see can.  Whoever may not list them says nothing of the server. */
+static void
+list_by_me(MpFetch *fetch, int status)
+{
+	MpRoutes   *routes = mp_session_routes(fetch->settings);
+
+	elog(DEBUG1, "projects are listed by GET /me: the organization's are answered with status %d",
+		 status);
+	if (means_missing(status) &&
+		routes->organization_projects == MP_ROUTE_UNKNOWN)
+		routes->organization_projects = MP_ROUTE_MISSING;
+	mp_fetch_drop_call(fetch, &fetch->parents);
+	fetch->parents = mp_session_started(mp_api_me(fetch->http,
+												  fetch->settings));
+}
+
+/* Once for each place in a session. */
+static void
+warn_of_me(const MpSettings *settings)
+{
+	MpRoutes   *routes = mp_session_routes(settings);
+
+	if (routes->warned_of_me)
+		return;
+	routes->warned_of_me = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("memberships are read of those projects only that GET /me shows"),
+			 errdetail("It shows what service account \"%s\" may see; a call that lists all projects of the organization is not to be had on server \"%s\".",
+					   mp_error_text(settings->username),
+					   settings->server_name),
+			 errhint("Name the projects in the server's option \"project_ids\", or set \"membership_read\" to \"account\".")));
 }
 
 MpVerdict
@@ -263,11 +326,17 @@ is_doubtful(const MpFetch *fetch, int64 id)
 static void
 ask_parent(MpFetch *fetch, MpSlot *slot)
 {
-	mp_fetch_set_slot(fetch, slot, MP_SLOT_ASKING_PARENT,
-					  fetch->way == MP_WAY_BY_PROJECT ?
-					  mp_api_me(fetch->http, fetch->settings) :
-					  mp_api_get_account(fetch->http, fetch->settings,
-										 slot->parent.id, 0));
+	const MpSettings *settings = fetch->settings;
+	MpCall	   *call;
+
+	if (fetch->way != MP_WAY_BY_PROJECT)
+		call = mp_api_get_account(fetch->http, settings, slot->parent.id, 0);
+	else if (mp_session_routes(settings)->organization_projects ==
+			 MP_ROUTE_PRESENT)
+		call = mp_api_organization_projects(fetch->http, settings);
+	else
+		call = mp_api_me(fetch->http, settings);
+	mp_fetch_set_slot(fetch, slot, MP_SLOT_ASKING_PARENT, call);
 }
 
 static MpVerdict
@@ -293,8 +362,9 @@ settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state)
 }
 
 /*
- * /me lists the projects that the credentials see.  Where the route is known
- * to work, a 404 was about the project.
+ * A list of projects tells: of the organization's, or of those that the
+ * credentials see.  Where the route is known to work, a 404 was about the
+ * project.
  */
 static MpVerdict
 settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)

@@ -34,7 +34,14 @@ extern MpVerdict mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot);
 extern MpVerdict mp_fetch_child_asked(MpFetch *fetch, MpSlot *slot,
 									  MpCallState state);
 
-/* The list of parents has ended well; has failed. */
+/*
+ * The call that lists projects: those of the organization, else /me, which may
+ * not show all.  all: it matters that none is left out, so the server is asked
+ * whether it has the first.
+ */
+extern MpCallKind mp_fetch_project_list(const MpSettings *settings, bool all);
+
+/* The list of parents has ended well; has failed, which may begin another. */
 extern void mp_fetch_parents_done(MpFetch *fetch);
 extern MpVerdict mp_fetch_parents_failed(MpFetch *fetch);
 

@@ -95,3 +95,15 @@ listed_owner(const MpFetch *fetch)
 	return value->as.integer == fetch->settings->organization_id ?
 		MP_PROJECT_OURS : MP_PROJECT_OTHERS;
 }
+
+void
+mp_fetch_note_lister(MpFetch *fetch)
+{
+	MpRecord   *record = &fetch->parent_record;
+
+	if (fetch->parents != NULL &&
+		mp_call_kind(fetch->parents) == MP_CALL_ORGANIZATION_PROJECTS &&
+		!record->values[MP_FIELD_ORGANIZATION_ID].present)
+		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
+							  fetch->settings->organization_id);
+}

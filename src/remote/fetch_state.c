@@ -228,3 +228,22 @@ slot_state_name(MpSlotState state)
 	}
 	return "";
 }
+
+const char *
+mp_fetch_way_name(MpWay way)
+{
+	switch (way)
+	{
+		case MP_WAY_LIST:
+			return "all accounts by one list";
+		case MP_WAY_GETS:
+			return "accounts one by one";
+		case MP_WAY_BY_ACCOUNT:
+			return "memberships of each account";
+		case MP_WAY_BY_PROJECT:
+			return "memberships of each project";
+		case MP_WAY_TRUST:
+			return "no request";
+	}
+	return "";
+}

@@ -86,7 +86,7 @@ struct MpFetch
 	MpWay		way;
 	bool		switched;		/* the other way was tried first */
 	MpCall	   *parents;		/* the list of parents while it arrives;
-								 * fetch_route.c ends it */
+								 * fetch_route.c ends or replaces it */
 	bool		parents_done;
 	bool		owners_only;	/* the list of parents is read only to learn
 								 * whose the fixed ones are */
@@ -120,6 +120,9 @@ struct MpFetch
 	MpCall	   *judge;			/* the list of accounts that decides */
 	bool		judge_found;	/* it has named one of them */
 };
+
+/* In words, for the trace. */
+extern const char *mp_fetch_way_name(MpWay way);
 
 /* ---- parents ---- */
 

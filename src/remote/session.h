@@ -36,6 +36,8 @@ typedef struct MpRoutes
 								 * what else the path names */
 	MpRoute		account_projects;
 	MpRoute		project_accounts;
+	MpRoute		organization_projects;
+	bool		warned_of_me;	/* that /me may not show all projects */
 	MpRoute		bulk_add;
 	MpRoute		bulk_remove;
 	MpRoute		single_remove;

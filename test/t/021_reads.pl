@@ -206,7 +206,9 @@ subtest 'membership_read' => sub {
 		[ "GET $org", @accounts ], 'account, although the project is given');
 
 	$test->options(membership_read => 'project');
-	check_query($all, ["12|$sum"], [ "GET $me", @projects ], 'project');
+	check_query($all, ["12|$sum"],
+		[ 'GET /organizations/123/projects/', "GET $me", @projects ],
+		'project');
 	check_query("$all WHERE service_account_id = 2", ['2|2005'],
 		[ "GET $me", @projects ], 'project, although the account is given');
 	check_query("$all WHERE service_account_id = 2 AND project_id = 1003",
@@ -224,7 +226,10 @@ subtest '/me shows projects of other organizations as well' => sub {
 	$test->start_over(organizations => 2);
 	$test->options(membership_read => 'project');
 	check_query('SELECT count(*) FROM mp.project_memberships', [12],
-		[ "GET $me", map { "GET /projects/$_/service-accounts" } 1001 .. 1004 ],
+		[
+			'GET /organizations/123/projects/', "GET $me",
+			map { "GET /projects/$_/service-accounts" } 1001 .. 1004
+		],
 		'only those of the table\'s organization are visited');
 	$test->start_over;
 };
@@ -332,7 +337,8 @@ subtest 'no accounts, no projects: an empty table' => sub {
 	check_query('SELECT * FROM mp.project_memberships', [], ["GET $org"],
 		'memberships by account');
 	$test->options(membership_read => 'project');
-	check_query('SELECT * FROM mp.project_memberships', [], ["GET $me"],
+	check_query('SELECT * FROM mp.project_memberships', [],
+		[ 'GET /organizations/123/projects/', "GET $me" ],
 		'memberships by project');
 };
 

@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use MixpanelTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -79,7 +80,7 @@ subtest 'a list that has what a lookup does not have' => sub {
 		'the list is asked once');
 	check("SELECT id, username FROM $a WHERE id = 3",
 		'3|bot-3', [ "$list/3", $list ], 'nor later');
-	check("DELETE FROM $a WHERE id = 3 RETURNING username",
+	check("BEGIN; DELETE FROM $a WHERE id = 3 RETURNING username; ROLLBACK",
 		'bot-3', undef, 'DELETE finds it');
 };
 
@@ -185,6 +186,90 @@ subtest 'one 404 or 405 on a server with one way' => sub {
 				"$document, $status later: the next read works");
 		}
 	}
+};
+
+# ---- projects ----
+
+subtest 'the list of projects' => sub {
+	my $all = 'GET /organizations/123/projects/';
+	my $me = 'GET /me?include_workspace_users=false';
+	my @of_me = (me_own_projects => JSON::PP::true);
+	my $result;
+
+	start_over(projects_route => JSON::PP::true, @of_me);
+	$test->options(membership_read => 'project');
+	$result = $test->logged("SELECT count(*) FROM $m");
+	is($result->{rows}, '12', 'the organization\'s own is whole');
+	is_deeply($result->{notices}, [], 'without a warning');
+	is(scalar(grep { $_ eq $me } $simulator->requests), 0, 'or /me');
+
+	start_over(@of_me);
+	$test->options(membership_read => 'project');
+	$result = $test->logged("SELECT count(*) FROM $m");
+	is(scalar @{ $result->{notices} }, 1, '/me may not be: one warning');
+	like($result->{notices}[0]{message}, qr/GET \/me/, 'which says so');
+	like($result->{notices}[0]{hint}, qr/"project_ids"/, 'and what to do');
+	$result = $test->logged("SELECT count(*) FROM $m");
+	is_deeply($result->{notices}, [], 'once a session');
+	is(scalar(grep { $_ eq $all } $simulator->requests),
+		0, 'the call that is missing is asked for once');
+
+	start_over(me_project_ids => JSON::PP::false);
+	$test->options(membership_read => 'project');
+	is($test->rows("SELECT count(*) FROM $m"),
+		'12', 'projects of /me without an id');
+};
+
+subtest 'a project in another region' => sub {
+	foreach my $status (302, 400, 401, 403)
+	{
+		start_over(foreign_project_status => $status);
+		$simulator->control('POST', 'projects',
+			[ { id => 1004, domain => 'eu.mixpanel.com' } ]);
+		$test->options(membership_read => 'project');
+		my $result = $test->run("SELECT count(*) FROM $m");
+		isnt($result->{code}, '', "$status is an error");
+		like($result->{hint} // '',
+			qr/^Project 1004 (?:may lie|lies) in another region .*"project_ids"/,
+			"$status says which project, and what to do")
+		  || diag(MixpanelTest::describe($result));
+	}
+};
+
+# ---- in between ----
+
+subtest 'pages of something in between' => sub {
+	my $check = q{SELECT item, ok FROM mixpanel_sa_fdw_check('mixpanel')};
+
+	foreach my $case ([ 401, '28000' ], [ 403, '42501' ], [ 404, 'HV00M' ],
+		[ 407, 'HV00M', qr/login/ ], [ 511, 'HV00M', qr/login/ ])
+	{
+		my ($status, $code, $hint) = @$case;
+
+		start_over();
+		$simulator->fault(
+			gateway => JSON::PP::true,
+			status => $status, count => 0);
+		MixpanelTest::error_is($test->run("SELECT * FROM $a"),
+			$code, "status $status",
+			message => qr/^something other than Mixpanel's API answered GET /,
+			detail => qr/no JSON.* URL was http:/,
+			hint => $hint // qr/gateway/);
+		is( $test->rows($check),
+			join("\n",
+				'options|t', 'connection|f', 'credentials|', 'organization|',
+				'projects|', 'memberships by account|',
+				'memberships by project|'),
+			"$status proves nothing to a check");
+	}
+	start_over();
+	$simulator->fault(status => 404, count => 0);
+	MixpanelTest::error_is($test->run("SELECT * FROM $a"),
+		'HV00M', 'a list that is not there',
+		detail => qr!^The URL was http://127.*/organizations/123/service-accounts\.$!,
+		hint => qr!base_url normally ends in /api/app!);
+	like($test->rows($check), qr/^connection\|t\ncredentials\|\norganization\|f$/m,
+		'is no proof of credentials');
 };
 
 $test->stop;
