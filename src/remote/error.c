@@ -213,9 +213,9 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 	}
 	if (answer->detail[0] != '\0')
 		error->detail = answer->attempts > 1 ?
-			psprintf("%s (tried %d times).",
+			psprintf("%s. That was the outcome%s.",
 					 foreign_words(answer->detail, settings),
-					 answer->attempts) :
+					 tries(answer)) :
 			psprintf("%s.", foreign_words(answer->detail, settings));
 }
 

@@ -132,7 +132,7 @@ subtest 'wrong region' => sub {
 	says('a base URL that leads elsewhere', 'HV00M',
 		message => qr/^Mixpanel refused GET \Q$org\E with status 404$/,
 		hint =>
-		  qr/^Check the options "organization_id", "region" and "base_url"\.$/);
+		  qr/^Check the options "organization_id", "region" and "base_url" of server "mixpanel"; a base_url normally ends in \/api\/app\.$/);
 	$simulator->fault(body => '<html><title>Hotel login</title></html>',
 		content_type => 'text/html');
 	says('a page of somebody else', 'HV004',
