@@ -9,7 +9,7 @@
  * and how the body arrives; the rest is the body.
  *
  * Sources: api/api.c api/call.c api/envelope.c api/record.c base/rfc3339.c
- * Sources: api/walk.c api/words.c
+ * Sources: api/walk.c api/words.c base/mask.c
  * Sources: json/stream.c json/cursor.c json/string.c canned_http.c
  * Libraries: jansson
  * Dictionary: json
@@ -21,6 +21,8 @@
 #include <jansson.h>
 
 #include "api/api.h"
+#include "api/words.h"
+#include "base/mask.h"
 #include "canned_http.h"
 
 #define HEAD	6				/* bytes of an input before the body */
@@ -208,15 +210,19 @@ compare(const Outcome *one, const Outcome *other)
 	require(strcmp(one->message, other->message) == 0);
 }
 
-/* UTF-8 without what a terminal or a log would obey. */
+/* UTF-8; once blanked, without what a terminal or a log would obey. */
 static void
 check_words(const char *words)
 {
-	const unsigned char *at = (const unsigned char *) words;
+	char		shown[MP_WORDS_SIZE];
+	const unsigned char *at = (const unsigned char *) shown;
 	json_t	   *text = json_string(words);
 
 	require(text != NULL);
 	json_decref(text);
+	require(strlen(words) < sizeof(shown));
+	strcpy(shown, words);
+	mp_mask_deceivers(shown);
 	for (; *at != '\0'; at++)
 		require(*at >= 0x20 && *at != 0x7f &&
 				!(*at == 0xc2 && at[1] < 0xa0));
