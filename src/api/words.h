@@ -15,8 +15,8 @@
 /* Starts as all zero. */
 typedef struct MpWords
 {
-	char		text[MP_WORDS_SIZE];	/* UTF-8 as it came: to be masked, then
-										 * blanked (mask.h) before it is
+	char		text[MP_WORDS_SIZE];	/* UTF-8 as it came: to be masked,
+										 * then blanked (mask.h) before it is
 										 * shown; "" if there are none */
 	/* words.c's own */
 	int			rank;			/* of the member that the text is from, from

@@ -357,7 +357,7 @@ begin_row(ResultRelInfo *rinfo)
 {
 	MpModify   *modify = rinfo->ri_FdwState;
 
-	Assert(modify != NULL && modify->row_context != NULL);
+	Assert(modify->row_context != NULL);
 	MemoryContextReset(modify->row_context);
 	if (modify->target < 0)
 		modify->target = mp_changeset_target_index(modify->settings);
