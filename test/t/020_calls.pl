@@ -416,7 +416,12 @@ sub check_scenario
 	my ($test, $wanted) = @_;
 	my $result = $test->logged($wanted->{sql});
 
-	is_deeply(sorted_calls($test, $wanted->{loose}), $wanted->{calls}, 'calls')
+	my @wanted = @{ $wanted->{calls} };
+
+	# no document has the list of projects, which is asked for before
+	push @wanted, 'GET /organizations/123/projects/ -> 404'
+	  if grep { /^GET \Q$me\E / } @wanted;
+	is_deeply(sorted_calls($test, $wanted->{loose}), [ sort @wanted ], 'calls')
 	  or diag(explain(sorted_calls($test, $wanted->{loose})));
 	MixpanelTest::error_is(
 		$result,
@@ -463,6 +468,7 @@ subtest 'a missing call is asked for once in a session' => sub {
 		sorted_calls($test),
 		[
 			sort "GET $me -> 200", @by_project,
+			'GET /organizations/123/projects/ -> 404',
 			'GET {o}/2 -> 200', 'GET {o}/2/projects -> 404'
 		],
 		'everything is found out anew');
