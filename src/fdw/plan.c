@@ -176,7 +176,9 @@ mixpanelIsForeignPathAsyncCapable(ForeignPath *path)
 {
 	const MpPlanInfo *info = path->path.parent->fdw_private;
 
-	return info->settings->async_capable;
+	/* core waits for the postmaster's death as well, which a single-user backend
+	 * does not have */
+	return info->settings->async_capable && IsUnderPostmaster;
 }
 
 void

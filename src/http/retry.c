@@ -16,6 +16,7 @@
 
 #define FIRST_WAIT		250		/* ms */
 #define MAX_DOUBLINGS	20		/* 250 ms * 2^20 is three days */
+#define LAST_SECOND		INT64_C(253402300799)	/* the year 9999 ends */
 
 /* What happens to an answer's status. */
 typedef struct StatusRule
@@ -163,6 +164,9 @@ mp_http_parse_retry_after(const char *value, int64_t now)
 	date = (int64_t) curl_getdate(value, NULL);
 	if (date == -1)
 		return -1;
+	/* libcurl reads years of any length */
+	if (date > LAST_SECOND)
+		date = LAST_SECOND;
 	return date > now ? (date - now) * 1000 : 0;
 }
 
