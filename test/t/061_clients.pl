@@ -57,11 +57,12 @@ my @lines = (
 
 # How often each call is made.  Of one account: seven by name, two of "some",
 # its expiry, the culprit of the unknown project, the own account, and the one
-# that is deleted.
+# that is deleted.  Of its projects: six as asked, and one after each of the two
+# commits that add or change memberships, which are read back.
 my %requests = (
 	'GET ' => 3,
 	'GET /{id}' => 13,
-	'GET /{id}/projects' => 6,
+	'GET /{id}/projects' => 8,
 	'POST ' => 1,
 	'POST /add-to-project' => 3,
 	'POST /remove-from-project' => 1,
