@@ -265,7 +265,7 @@ SELECT service_account_id, project_id, role FROM project_memberships WHERE servi
 SELECT service_account_id, project_id, role FROM project_memberships WHERE project_id = 1002 ORDER BY 1;
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (3, 1002, 'admin');
 DELETE FROM project_memberships WHERE service_account_id = 2 AND project_id = 1001;
-\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear | LC_ALL=C sort
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear | LC_ALL=C sort -u
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state memberships
 
 SET client_min_messages = warning;
