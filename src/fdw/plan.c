@@ -177,8 +177,10 @@ mixpanelIsForeignPathAsyncCapable(ForeignPath *path)
 {
 	const MpPlanInfo *info = path->path.parent->fdw_private;
 
-	/* core waits for the postmaster's death as well, which a single-user backend
-	 * does not have */
+	/*
+	 * core waits for the postmaster's death as well, which a single-user
+	 * backend does not have
+	 */
 	return info->settings->async_capable && IsUnderPostmaster;
 }
 

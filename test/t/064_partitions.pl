@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use IPC::Run ();
 use MixpanelTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -114,6 +115,18 @@ subtest 'failure and cancel' => sub {
 		'57014', 'one hangs');
 	$test->rows('RESET statement_timeout');
 	is(read_all('SELECT count(*) FROM accounts'), $all, 'afterwards all is well');
+};
+
+# Without a postmaster, whose death core would wait for as well.
+subtest 'a single-user backend' => sub {
+	my $node = $test->node;
+	my $sql = "SELECT count(*) AS found FROM accounts\n";
+	my ($out, $err);
+
+	$node->stop;
+	IPC::Run::run([ 'postgres', '--single', '-D', $node->data_dir, 'postgres' ],
+		'<', \$sql, '>', \$out, '2>', \$err, IPC::Run::timeout(60));
+	like($out, qr/found = "$all"/, 'reads all partitions') or diag($err);
 };
 
 $test->stop;
