@@ -53,7 +53,9 @@ $test->rows("SELECT count(*) FROM mixpanel_sa_fdw_check('mixpanel')");
 $test->options(max_retries => 0);
 warm_up();
 allow(0);
-MixpanelTest::error_is($test->run($create), '08001', 'no socket');
+MixpanelTest::error_is($test->run($list), '08001', 'no socket');
+MixpanelTest::error_is($test->run($create), '53000',
+	'nor a file to note a creation in');
 allow($before);
 is($test->rows($create), '32', 'works on');
 is(scalar(@{ $test->simulator->state->{accounts} }), 4, 'one was created');

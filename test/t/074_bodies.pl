@@ -563,11 +563,13 @@ subtest 'create: an answer that is no JSON' => sub {
 	$test->start_over;
 	foreach my $case (sort keys %broken)
 	{
-		create_unknown($broken{$case}, qr/^(Body|Record 1): \S/, $case);
+		# what is whole up to its end names the account
+		($case =~ / behind$/ ? \&create_undone : \&create_unknown)->(
+			$broken{$case}, qr/^(Body|Record 1): \S/, $case);
 	}
-	create_unknown($_, qr/^Body: \S/) foreach '[]',
-	  '{"results":"seen-once"}',
-	  '[' . element(\@new) . ',' . element(\@new) . ']';
+	create_unknown($_, qr/^Body: \S/) foreach '[]', '{"results":"seen-once"}';
+	create_undone('[' . element(\@new) . ',' . element(\@new) . ']',
+		qr/^Body: \S/);
 	works_on();
 };
 
@@ -609,19 +611,31 @@ subtest 'create: a field that is none' => sub {
 
 subtest 'create: an answer that says error' => sub {
 	$test->start_over;
-	foreach my $body ('{"status":"error","error":"no good"}',
+	my $denied = '{"status":"error","error":"no good"}';
+
+	# The look finds nothing; nothing says that it was not created.
+	answer_with('POST', $org, $denied);
+	MixpanelTest::error_is($test->logged($create), 'HV004', $denied,
+		message => qr/^the outcome of POST \Q$org\E is unknown: /,
+		detail => qr/^Mixpanel says: no good\n.*has appeared so far/s);
+	is($test->count_of('POST'), 1, '... sent once');
+	is(created(), 0, '... nothing was created');
+
+	# An account beside the error is named and deleted again.
+	foreach my $body (
 		'{"status":"error","error":"no good","results":' . element(\@new) . '}',
 		'{"results":' . element(\@new) . ',"status":"error","error":"no good"}',
 		element(\@new, error => '"no good"'))
 	{
-		answer_with('POST', $org, $body);
+		$simulator->reset;
+		answer_with('POST', $org, $body, after => $true);
 		my $result = $test->logged($create);
 
 		MixpanelTest::error_is($result, 'HV004', shown($body),
-			detail => qr/^Mixpanel says: no good$/);
-		is_deeply([ $simulator->requests ], ["POST $org"],
-			'... sent once, nothing else');
-		is(created(), 0, '... nothing was created');
+			detail => qr/^Mixpanel says: no good\n.*account 5; it is deleted again\.$/s);
+		is($test->count_of('POST'), 1, '... sent once');
+		unlike($result->{raw}, qr/seen-once/, '... no secret is shown');
+		is(created(), 0, '... and so it is');
 	}
 	works_on();
 };

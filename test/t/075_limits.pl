@@ -202,6 +202,14 @@ sub serve
 	my ($method, $kind, $size, $path) =
 	  $request =~ m!^(\w+) /([a-z-]+)\.?([\w-]*)(/[^ ?]*)! or return;
 
+	# whose a project is tells nobody, but where it is the read under test
+	if ($path =~ m!/organizations/\d+/projects/$! || $path eq '/plain/me')
+	{
+		send_all($socket, "HTTP/1.1 404 Not Found\r\n"
+			  . "Content-Type: application/json\r\nContent-Length: 2\r\n"
+			  . "Connection: close\r\n\r\n{}");
+		return;
+	}
 	if ($kind eq 'endless' || ($kind eq 'create' && $method eq 'POST'))
 	{
 		send_endlessly($socket, @{ $endless{$size} });
@@ -237,9 +245,10 @@ our $request_timeout = '60s';
 sub ask_for
 {
 	my ($kind, %options) = @_;
+	my $room = ($options{membership_read} // '') eq 'project' ? '' : '/plain';
 
 	$test->options(
-		base_url => 'http://127.0.0.1:' . $listener->port . "/$kind",
+		base_url => 'http://127.0.0.1:' . $listener->port . "/$kind$room",
 		max_retries => 0,
 		request_timeout => $request_timeout,
 		%options);

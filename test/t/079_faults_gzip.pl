@@ -58,7 +58,8 @@ sub with_byte_changed
 	return $bytes;
 }
 
-# The bytes as the answer to each request, with this Content-Encoding.
+# The bytes as the answer to each request but the one that tells whose a project
+# is, with this Content-Encoding.
 sub answer_with
 {
 	my ($bytes, $encoding, %more) = @_;
@@ -68,6 +69,7 @@ sub answer_with
 		raw => encode_base64($bytes, ''),
 		content_type => 'application/json',
 		headers => { 'Content-Encoding' => $encoding // 'gzip' },
+		path => 'service-accounts',
 		count => 0,
 		%more);
 	return;

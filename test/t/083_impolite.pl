@@ -209,7 +209,7 @@ subtest 'a refusal keeps its words' => sub {
 		$simulator->fault(method => 'GET', status => $status, count => 0);
 		MixpanelTest::error_is($test->run(add(q((2, 1001, 'superuser')))),
 			'22023', "the read that looks for the culprit: $status",
-			message => qr/status 400$/, detail => qr/^Mixpanel says: .*role/);
+			message => qr/status 400\b/, detail => qr/^Mixpanel says: .*role/);
 	}
 	world();
 	MixpanelTest::error_is($test->run(add(q((999, 91003, 'owner')))), '23503',
