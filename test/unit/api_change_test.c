@@ -334,7 +334,7 @@ test_words(void)
 		{"\"error\":{\"message\":\"one\",\"requestId\":\"r-7\"}",
 		"one (request id r-7)"},
 		{"\"errors\":[{\"field\":\"role\",\"description\":\"bad\"}]", "bad"},
-		{"\"error\":\"a\\nb\\u009bc\"", "a b  c"},
+		{"\"error\":\"a\\nb\\u009bc\"", "a\nb\302\233c"},
 	};
 	char		body[400];
 	char		wanted[400];
