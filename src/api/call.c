@@ -43,6 +43,7 @@ struct MpCall
 								 * passed over */
 	uint64_t	skip_digest;	/* of those passed over so far */
 	bool		checked;		/* what is no list: all of it was looked at */
+	bool		brings_secret;	/* a create's answer has a new secret */
 
 	/* the answer of /me, read whole */
 	MpJsonCursor projects;		/* in its object or array of projects */
@@ -263,11 +264,15 @@ static void
 note_id(MpCall *call, const MpText *element)
 {
 	MpRecord	record;
+	const MpValue *secret = &record.values[MP_FIELD_SECRET];
 
 	mp_record_init(&record);
 	if (mp_record_decode(call->record_kind, 0, element, &record,
 						 &call->problem.fault))
 		call->problem.fault.id = mp_record_key(call->record_kind, &record);
+	if (mp_record_decode(call->record_kind, MP_FIELD_BIT(MP_FIELD_SECRET),
+						 element, &record, &call->problem.fault))
+		call->brings_secret = secret->present && secret->as.text.length > 0;
 	mp_record_release(&record);
 }
 
@@ -550,7 +555,9 @@ blame_field(MpCall *call, const char *text, size_t length)
 
 /*
  * A total of a list that is still arriving counts when the list has ended.  An
- * answer that denies success may still name what it has made.
+ * answer that denies success may still name what it has made, which is to be
+ * deleted again: it has a secret then.  An id beside an error alone may be
+ * that of an account which was there before, or of nothing.
  */
 static bool
 judge_envelope(MpCall *call, const MpEnvelope *envelope)
@@ -560,8 +567,8 @@ judge_envelope(MpCall *call, const MpEnvelope *envelope)
 	if (envelope->says_error)
 	{
 		memcpy(call->message, envelope->words.text, sizeof(call->message));
-		if (call->problem.fault.id == 0)	/* no element was read */
-			call->problem.fault.id = envelope->id;
+		if (!call->brings_secret)
+			call->problem.fault.id = 0;
 		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
 	}
 	else if (of_several && envelope->says_more)

@@ -637,6 +637,21 @@ subtest 'create: an answer that says error' => sub {
 		unlike($result->{raw}, qr/seen-once/, '... no secret is shown');
 		is(created(), 0, '... and so it is');
 	}
+
+	# One without a secret is not what was created: it stays.
+	my @old = (id => '3', username => '"bot-3"');
+
+	foreach my $body (
+		'{"status":"error","error":"taken","results":' . element(\@old) . '}',
+		element(\@old, error => '"taken"'), '{"id":3,"error":"taken"}')
+	{
+		$simulator->reset;
+		answer_with('POST', $org, $body);
+		MixpanelTest::error_is($test->logged($create), 'HV004', shown($body),
+			message => qr/is unknown: /,
+			detail => qr/^Mixpanel says: taken\n.*has appeared so far/s);
+		is($test->count_of('DELETE'), 0, '... nothing is deleted');
+	}
 	works_on();
 };
 
