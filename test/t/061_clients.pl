@@ -25,9 +25,11 @@ use constant PROGRAM_SECONDS => 60;
 my $project = getcwd();
 my $clients = "$project/test/clients";
 
-# Drivers in Java know no Unix sockets.
+# Drivers in Java know no Unix sockets.  What is read back depends on what a
+# session has learnt, and a pooler's sessions serve several clients.
 my $test = MixpanelTest->new(
 	'clients',
+	verify => 0,
 	accounts => 4,
 	projects => 3,
 	memberships_per_account => 0,
@@ -57,12 +59,11 @@ my @lines = (
 
 # How often each call is made.  Of one account: seven by name, two of "some",
 # its expiry, the culprit of the unknown project, the own account, and the one
-# that is deleted.  Of its projects: six as asked, and one after each of the two
-# commits that add or change memberships, which are read back.
+# that is deleted.
 my %requests = (
 	'GET ' => 3,
 	'GET /{id}' => 13,
-	'GET /{id}/projects' => 8,
+	'GET /{id}/projects' => 6,
 	'POST ' => 1,
 	'POST /add-to-project' => 3,
 	'POST /remove-from-project' => 1,
@@ -446,6 +447,8 @@ subtest 'postgres_fdw' => sub {
 	my $session = MixpanelSession->new($second->connstr('postgres'));
 
 	$simulator->reset;
+	# Its transactions are REPEATABLE READ there: one read is not repeated.
+	local $requests{'GET /{id}/projects'} = 5;
 	check_outcome(psql_lines($session));
 	check_unsendable($session);
 	is($session->rows('SELECT count(*) FROM pg_extension '
