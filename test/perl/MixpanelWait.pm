@@ -84,7 +84,7 @@ my @reads = (
 	},
 	{
 		name => 'in a fan-out that backs off',
-		fault => { path => '/projects$', count => 0, status => 429, %later },
+		fault => { path => '/projects$', count => 0, status => 503, %later },
 		sql => $fan_out,
 		requests => 1 + 2 * 8,
 	},

@@ -68,7 +68,7 @@ subtest 'the detail, and nothing after the failure' => sub {
 		  . '; DELETE FROM mp.project_memberships WHERE service_account_id = 3;'
 		  . 'DELETE FROM mp.service_accounts WHERE id = 4; COMMIT');
 	MixpanelTest::error_is($result, '42501', 'the error',
-		message => qr{^Mixpanel refused POST /organizations/123/service-accounts/2/projects with status 403$});
+		message => qr{^Mixpanel refused POST /organizations/123/service-accounts/2/projects with status 403: no$});
 	is($result->{detail}, <<'END' =~ s/\n\z//r, 'its detail');
 Mixpanel says: no
 Applied: 3 (service account 2 in project 1001 as admin; service account 3 out of project 1003; service account 3 out of project 1001).
@@ -135,7 +135,7 @@ subtest 'a refused bulk add names who is to blame, by reading' => sub {
 	my $result = $test->run(add("VALUES (2, 1001, 'admin'), (99, 1001, 'admin'),
 		(3, 1001, 'admin')"));
 	MixpanelTest::error_is($result, '23503', 'an account',
-		message => qr{^Mixpanel refused POST \S+/add-to-project with status 404$},
+		message => qr{^Mixpanel refused POST \S+/add-to-project with status 404\b},
 		hint => qr/^Service account 99 does not exist\.$/,
 		detail => qr/\nApplied: 0\.\nNot applied: 3 \(/);
 	is_deeply(
@@ -380,7 +380,7 @@ subtest 'a role that the API does not change' => sub {
 			exists $fault->{after} ? (after => JSON::PP::true) : ());
 		MixpanelTest::error_is($test->run(sprintf $update, 'owner'),
 			'HV00M', "$fault->{method}: no usable answer",
-			detail => qr/^Applied: 0\.\nNot applied: 0\.\nPerhaps removed to be added with another role, and perhaps added: 1 \(service account 2 in project 1002 as owner\)\.$/);
+			detail => qr/^The answer gives no reason\.\nApplied: 0\.\nNot applied: 0\.\nPerhaps removed to be added with another role, and perhaps added: 1 \(service account 2 in project 1002 as owner\)\.$/);
 		ok(!(grep { /^2 1002 / } $simulator->memberships), 'it is removed');
 	}
 
