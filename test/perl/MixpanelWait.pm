@@ -159,7 +159,7 @@ my @reads = (
 	},
 	{
 		name => 'in a create that is to be sent again',
-		fault => { method => 'POST', status => 429, %later },
+		fault => { method => 'POST', status => 503, %later },
 		sql => $create,
 		requests => 1,
 	},
