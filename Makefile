@@ -22,6 +22,7 @@ OBJS = \
 	src/api/record.o \
 	src/api/walk.o \
 	src/api/words.o \
+	src/base/file.o \
 	src/base/ids.o \
 	src/base/mask.o \
 	src/base/rectangle.o \
@@ -55,6 +56,8 @@ OBJS = \
 	src/fdw/stats.o \
 	src/fdw/unfinished.o \
 	src/http/attempt.o \
+	src/http/authority.o \
+	src/http/descriptor.o \
 	src/http/encoding.o \
 	src/http/http.o \
 	src/http/http_state.o \

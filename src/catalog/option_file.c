@@ -3,30 +3,32 @@
  * catalog/option_file.c
  *		Files that options name.
  *
- * All of them are opened and checked here.  A file is regular, or it is not
- * opened: opening a FIFO or a device may block, and may do something.
+ * They are looked at here, and read by base/file.c: a file is regular, or it
+ * is not opened.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "mb/pg_wchar.h"
 #include "storage/fd.h"
 
+#include "base/file.h"
+#include "catalog/compat.h"
 #include "catalog/option.h"
 #include "catalog/option_state.h"
+#include "http/http.h"
 
 #define SECRET_LINE 4096		/* longest first line of secret_file, bytes */
-#define LARGEST_CA_FILE (16 * 1024 * 1024)	/* bytes */
 
-static int	open_regular(const char *option, const char *path,
-						 struct stat *status);
+MP_NORETURN static void refuse_irregular(const char *option, const char *path);
+static void refuse_secret_file(const char *path, const struct stat *status,
+							   MpFileVerdict verdict);
 static int	errcode_for_option_file(void);
-static const char *read_line(char *line, ssize_t length);
+static const char *read_line(char *line, size_t length);
 static bool has_control(const char *text);
 
 /* The first line of secret_file, without what an editor may add to it. */
@@ -34,23 +36,24 @@ char *
 mp_option_read_secret(const char *path)
 {
 	char		line[SECRET_LINE + 1];
+	MpBuffer	buffer = {0};
 	struct stat status;
 	const char *wrong;
 	char	   *secret = NULL;
-	ssize_t		length;
-	int			fd = open_regular("secret_file", path, &status);
+	size_t		length;
+	MpFileVerdict verdict = mp_file_read(path, BasicOpenFile, SECRET_LINE,
+										 &buffer, &status);
+	int			error = errno;
 
-	if ((status.st_mode & S_IRWXO) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("secret_file \"%s\" can be read by everybody", path),
-				 errhint("Make it readable by the database server alone, as with chmod 600.")));
-	length = read(fd, line, SECRET_LINE);
-	if (length < 0)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read secret_file \"%s\": %m", path)));
-	CloseTransientFile(fd);
+	length = buffer.length;
+	memcpy(line, length > 0 ? buffer.data : "", length);
+	mp_buffer_free(&buffer);
+	if (verdict != MP_FILE_READ || (status.st_mode & S_IRWXO) != 0)
+	{
+		explicit_bzero(line, sizeof(line));
+		errno = error;
+		refuse_secret_file(path, &status, verdict);
+	}
 	wrong = read_line(line, length);
 	if (wrong == NULL)
 		secret = pstrdup(line);
@@ -64,9 +67,8 @@ mp_option_read_secret(const char *path)
 }
 
 /*
- * libcurl opens the file itself, while signals are blocked, so it must be one
- * that can be opened and read to its end.  One that is missing or that may not
- * be read is libcurl's to tell.
+ * It is read when a connection is made (http/authority.c), which tells of one
+ * that is missing or that may not be read.
  */
 void
 mp_option_check_ca_file(const char *path)
@@ -75,43 +77,47 @@ mp_option_check_ca_file(const char *path)
 
 	if (stat(path, &status) != 0 || access(path, R_OK) != 0)
 		return;
-	CloseTransientFile(open_regular("ca_file", path, &status));
-	if (status.st_size > LARGEST_CA_FILE)
+	if (!S_ISREG(status.st_mode))
+		refuse_irregular("ca_file", path);
+	if (status.st_size > MP_HTTP_CA_LIMIT)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("ca_file \"%s\" is too large", path),
-				 errdetail("It has more than %d bytes.", LARGEST_CA_FILE)));
+				 errdetail("It has more than %d bytes.", MP_HTTP_CA_LIMIT)));
 }
 
-/*
- * What it is is looked at before and after it is opened, and opening does not
- * wait for another process: the name may come to mean something else.
- */
-static int
-open_regular(const char *option, const char *path, struct stat *status)
+static void
+refuse_irregular(const char *option, const char *path)
 {
-	int			fd = -1;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("%s \"%s\" is not a regular file", option, path)));
+}
 
-	if (stat(path, status) == 0)
-	{
-		if (S_ISREG(status->st_mode))
-			fd = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
-		else
-			errno = ENXIO;
-	}
-	if (fd < 0 && errno != ENXIO)
+/* One that was not read, or that others may read. */
+static void
+refuse_secret_file(const char *path, const struct stat *status,
+				   MpFileVerdict verdict)
+{
+	if (verdict == MP_FILE_NOT_REGULAR)
+		refuse_irregular("secret_file", path);
+	if (verdict == MP_FILE_NOT_OPENED)
 		ereport(ERROR,
 				(errcode_for_option_file(),
-				 errmsg("could not open %s \"%s\": %m", option, path)));
-	if (fd >= 0 && fstat(fd, status) != 0)
+				 errmsg("could not open secret_file \"%s\": %m", path)));
+	if ((status->st_mode & S_IRWXO) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("secret_file \"%s\" can be read by everybody", path),
+				 errhint("Make it readable by the database server alone, as with chmod 600.")));
+	if (verdict == MP_FILE_UNREADABLE)
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not stat %s \"%s\": %m", option, path)));
-	if (fd < 0 || !S_ISREG(status->st_mode))
+				 errmsg("could not read secret_file \"%s\": %m", path)));
+	if (verdict == MP_FILE_NO_MEMORY)
 		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("%s \"%s\" is not a regular file", option, path)));
-	return fd;
+				(errcode(ERRCODE_OUT_OF_MEMORY),
+				 errmsg("out of memory")));
 }
 
 /* Links in a circle are an internal error to the server. */
@@ -129,13 +135,13 @@ errcode_for_option_file(void)
  * not seen.
  */
 static const char *
-read_line(char *line, ssize_t length)
+read_line(char *line, size_t length)
 {
 	static const char utf8_mark[] = {'\xef', '\xbb', '\xbf'};
 	char	   *text = line;
 	size_t		used;
 
-	Assert(length >= 0 && length <= SECRET_LINE);
+	Assert(length <= SECRET_LINE);
 	line[length] = '\0';
 	if (length >= 2 && (memcmp(line, "\xff\xfe", 2) == 0 ||
 						memcmp(line, "\xfe\xff", 2) == 0))

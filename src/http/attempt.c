@@ -13,6 +13,11 @@
 
 #include "http/http_state.h"
 
+#define STARVED_WAIT	100		/* ms between looks whether there is a
+								 * descriptor again */
+
+static void fail_to_begin(MpRequest *request);
+static bool make_do(MpRequest *request);
 static void finish(MpRequest *request, MpOutcome outcome);
 static bool has_lacked_runs(const MpRequest *request, MpOutcome outcome,
 							CURLcode code);
@@ -23,6 +28,9 @@ mp_http_attempt_begin(MpRequest *request)
 {
 	assert(request->state == MP_HTTP_QUEUED);
 	assert(request->answer.outcome == MP_OUTCOME_PENDING);
+	/* what the others had may do for all */
+	if (request->server->in_flight == 0)
+		request->server->narrow = 0;
 	mp_http_set_state(request, MP_HTTP_ON_WIRE, 0);
 	request->answer.attempts++;
 	if (request->answer.attempts > 1)
@@ -31,7 +39,7 @@ mp_http_attempt_begin(MpRequest *request)
 	free(request->hop_url);
 	request->hop_url = NULL;
 	if (!mp_http_transfer_begin(request))
-		finish(request, MP_OUTCOME_NO_MEMORY);
+		fail_to_begin(request);
 }
 
 void
@@ -49,6 +57,8 @@ mp_http_attempt_end(MpRequest *request, CURLcode code)
 
 	if (has_lacked_runs(request, outcome, code) &&
 		mp_http_transfer_begin(request))
+		return;
+	if (outcome == MP_OUTCOME_NO_DESCRIPTOR && make_do(request))
 		return;
 	if (outcome == MP_OUTCOME_STATUS &&
 		mp_http_redirect_applies(request->answer.status))
@@ -119,6 +129,47 @@ mp_http_may_be_done(const MpRequest *request)
 	return request->doubtful;
 }
 
+/* Nothing was put on the wire. */
+static void
+fail_to_begin(MpRequest *request)
+{
+	MpOutcome	outcome = mp_http_outcome_of_none(&request->transfer);
+
+	mp_http_explain(request, mp_http_outcome_words(&request->transfer, outcome,
+												   CURLE_OK));
+	if (outcome != MP_OUTCOME_NO_DESCRIPTOR || !make_do(request))
+		finish(request, outcome);
+}
+
+/*
+ * No descriptor could be had.  Those of requests that are on the wire will do
+ * once they have ended; where there are none, those of idle connections.  The
+ * try does not count.  False: it has to fail.
+ */
+static bool
+make_do(MpRequest *request)
+{
+	MpHttp	   *http = request->http;
+	bool		alone = http->on_wire.first == request &&
+		request->next == NULL;
+
+	assert(request->state == MP_HTTP_ON_WIRE);
+	if (request->answer.maybe_sent || (alone && request->starved))
+		return false;
+	request->answer.attempts--;
+	mp_http_set_state(request, MP_HTTP_BACKING_OFF,
+					  mp_http_now() + (alone ? 0 : STARVED_WAIT));
+	if (!alone)
+	{
+		mp_http_server_narrow(request->server);
+		return true;
+	}
+	request->starved = true;
+	for (int i = 0; i < MP_HTTP_LANE_COUNT; i++)
+		mp_http_lane_renew(&http->lanes[i]);
+	return true;
+}
+
 static void
 finish(MpRequest *request, MpOutcome outcome)
 {
@@ -169,7 +220,7 @@ follow_redirect(MpRequest *request, bool *followed)
 		request->hop_url = target;
 		mp_http_transfer_discard(request);
 		*followed = mp_http_transfer_begin(request);
-		return MP_OUTCOME_NO_MEMORY;
+		return mp_http_outcome_of_none(&request->transfer);
 	}
 	free(target);
 	return outcome;

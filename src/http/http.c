@@ -17,9 +17,11 @@
 #define EVENTS_AT_ONCE	64
 #define MAX_ROUNDS		32		/* of one mp_http_run() */
 #define LATE			500		/* ms after the timer has run out */
+#define POLLER_DESCRIPTORS 2	/* at most: epoll and a timerfd */
 
 static bool initialise_curl(void);
 static bool open_pool(MpHttp *http);
+static MpPoller *open_poller(void);
 static bool append_header(struct curl_slist **list, const char *header);
 static bool make_headers(MpHttp *http);
 static bool act_on_sockets(MpHttp *http);
@@ -81,6 +83,8 @@ mp_http_destroy(MpHttp *http)
 		curl_slist_free_all(http->body_headers);
 	else
 		curl_slist_free_all(http->headers);
+	if (http->poller != NULL)
+		mp_http_descriptor_give_back(POLLER_DESCRIPTORS);
 	mp_poller_destroy(http->poller);
 	mp_http_server_free_all(http);
 	mp_http_tally_free(http);
@@ -160,9 +164,11 @@ open_pool(MpHttp *http)
 
 	mp_http_note_timer(http);
 	mp_http_retry_seed(http, mp_http_microseconds());
-	http->poller = mp_poller_create();
+	http->poller = open_poller();
+	if (http->poller == NULL)
+		return false;
 	http->share = curl_share_init();
-	if (http->poller == NULL || http->share == NULL || !make_headers(http))
+	if (http->share == NULL || !make_headers(http))
 		return false;
 	curl_share_setopt(http->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
 	curl_share_setopt(http->share, CURLSHOPT_SHARE,
@@ -173,6 +179,19 @@ open_pool(MpHttp *http)
 			return false;
 	}
 	return true;
+}
+
+static MpPoller *
+open_poller(void)
+{
+	MpPoller   *poller;
+
+	if (!mp_http_descriptor_take(POLLER_DESCRIPTORS))
+		return NULL;
+	poller = mp_poller_create();
+	if (poller == NULL)
+		mp_http_descriptor_give_back(POLLER_DESCRIPTORS);
+	return poller;
 }
 
 /* Expect is suppressed: waiting for a 100 costs a round trip. */

@@ -19,6 +19,9 @@
  * A wait longer than max_retry_wait is not begun: the answer is final at once.
  * A TLS certificate that does not verify is final at once.
  *
+ * A request for which no descriptor is left waits for those of others that are
+ * on the wire, and takes the place of idle connections; by itself it fails.
+ *
  * A POST goes out on a connection of its own: libcurl by itself sends a
  * request again when a reused connection dies before the first byte of the
  * answer, which would carry out a POST twice.
@@ -39,6 +42,7 @@
 #define MP_HTTP_REDIRECTS		5
 #define MP_HTTP_BODY_LIMIT		(16 * 1024 * 1024)	/* bytes, decompressed */
 #define MP_HTTP_HEADER_LIMIT	(256 * 1024)	/* bytes, of one answer */
+#define MP_HTTP_CA_LIMIT		(4 * 1024 * 1024)	/* bytes of a ca_file */
 #define MP_HTTP_BACKLOG			(64 * 1024) /* unread bytes that pause a
 											 * streamed body */
 
@@ -65,6 +69,7 @@ typedef enum MpOutcome
 	MP_OUTCOME_TOO_LARGE,		/* body or headers above the limit */
 	MP_OUTCOME_BAD_ENCODING,	/* Content-Encoding that cannot be undone */
 	MP_OUTCOME_NO_MEMORY,
+	MP_OUTCOME_NO_DESCRIPTOR,	/* the process or the system has none left */
 } MpOutcome;
 
 /* What to ask.  Everything is copied; nothing need outlive mp_http_start(). */
@@ -127,6 +132,17 @@ typedef struct MpReport
 } MpReport;
 
 /* ---- the session's pool ---- */
+
+/*
+ * The descriptors of all pools, sockets and those of libcurl included: take()
+ * is called before each is opened, and false means that it must not be;
+ * give_back() once it is closed.  Both are called within callbacks of libcurl,
+ * with signals blocked: they must not throw, nor wait.  NULL: nobody counts.
+ */
+typedef bool (*MpHttpTake) (void);
+typedef void (*MpHttpGiveBack) (void);
+extern void mp_http_count_descriptors(MpHttpTake take,
+									  MpHttpGiveBack give_back);
 
 /* A new pool, or NULL when out of memory or descriptors (errno set).  The
  * first call initialises libcurl. */

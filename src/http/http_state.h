@@ -32,6 +32,7 @@
 #include <signal.h>
 
 #include <curl/curl.h>
+#include <sys/stat.h>
 
 #include "base/buffer.h"
 #include "http/http.h"
@@ -59,6 +60,15 @@ typedef struct MpHttpLane
 	bool		renew;			/* connections are not to be used again */
 } MpHttpLane;
 
+/* A file of CA certificates as it was read; authority.c writes it. */
+typedef struct MpHttpBundle
+{
+	int			references;		/* freed with the last */
+	struct stat status;			/* of the file, as it was read */
+	bool		settled;		/* a change would show in the status */
+	MpBuffer	bytes;
+} MpHttpBundle;
+
 typedef enum MpHttpLaneName
 {
 	MP_HTTP_LANE_SHARED,		/* one connection may carry many requests */
@@ -83,6 +93,8 @@ typedef struct MpHttpSettings
 	int			request_timeout;
 	int			max_retries;
 	int			max_retry_wait;
+	MpHttpBundle *bundle;		/* authority.c: ca_file as it was read last;
+								 * NULL: not yet */
 } MpHttpSettings;
 
 /* One server's window and totals; lives as long as the pool. */
@@ -92,6 +104,8 @@ typedef struct MpHttpServer
 	uint32_t	id;
 	char	   *name;			/* as at its last request */
 	int			limit;			/* max_concurrency at its last request */
+	int			narrow;			/* requests on the wire that there are
+								 * descriptors for; 0: no lack is known */
 	int64_t		not_before;		/* ms: it has asked all to wait until then */
 	struct MpHttpServer *next;
 
@@ -126,6 +140,10 @@ typedef struct MpHttpTransfer
 	int			encodings;		/* of the body; more than 1: refused */
 	size_t		body_bytes;		/* kept, decompressed */
 	MpOutcome	fault;			/* noted by a callback; OK: none */
+	bool		lacked;			/* a descriptor could not be had */
+	int			set_aside;		/* descriptors taken for resolving a name */
+	MpHttpBundle *bundle;		/* what CA certificates it may see; NULL: the
+								 * system's */
 	int64_t		counted_bytes;	/* already in the tallies */
 	int64_t		counted_connections;
 	char		error[CURL_ERROR_SIZE];
@@ -207,6 +225,7 @@ struct MpRequest
 
 	/* attempt.c */
 	int			hops;			/* redirects followed by this attempt */
+	bool		starved;		/* idle connections were closed for it */
 	char	   *hop_url;		/* where they led; NULL: url */
 	bool		lost;			/* an attempt lost its connection: the others
 								 * of its time may be as dead */
@@ -291,6 +310,9 @@ extern bool mp_http_server_has_room(const MpRequest *request);
 /* The server has refused a request for their number: all wait so long (ms). */
 extern void mp_http_server_hold(MpHttpServer *server, int64_t wait);
 
+/* There are descriptors for no more requests than are on the wire now. */
+extern void mp_http_server_narrow(MpHttpServer *server);
+
 /* How long a new request must wait for that: ms. */
 extern int64_t mp_http_server_wait(const MpHttpServer *server);
 
@@ -365,12 +387,53 @@ extern void mp_http_transfer_free(MpRequest *request);
 extern MpOutcome mp_http_outcome(const MpHttpTransfer *transfer,
 								 CURLcode code);
 
+/* The outcome of a transfer that was never begun. */
+extern MpOutcome mp_http_outcome_of_none(const MpHttpTransfer *transfer);
+
 /* A certificate that does not verify; an address or file that is no good. */
 extern bool mp_http_outcome_is_hopeless(CURLcode code);
 
 /* What is known beyond the outcome; "" if nothing. */
 extern const char *mp_http_outcome_words(const MpHttpTransfer *transfer,
 										 MpOutcome outcome, CURLcode code);
+
+/* ---- http/descriptor.c ---- */
+
+/* As many as `count`, or none (errno set): they may be opened. */
+extern bool mp_http_descriptor_take(int count);
+
+/* So many are closed, or were not opened.  Keeps errno. */
+extern void mp_http_descriptor_give_back(int count);
+
+/* As socket(2); -1 with errno. */
+extern int	mp_http_descriptor_open_socket(int family, int type,
+										   int protocol);
+
+/* libcurl's CURLOPT_CLOSESOCKETFUNCTION; needs no context. */
+extern int	mp_http_descriptor_close_socket(void *context, curl_socket_t fd);
+
+/* Does errno mean that there are too many? */
+extern bool mp_http_descriptor_is_lack(int error);
+
+/* Could one more be opened? */
+extern bool mp_http_descriptor_is_left(const MpHttp *http);
+
+/* The numbers of those that are opened next; and that they are not for
+ * programs that are executed. */
+extern void mp_http_descriptor_foresee(const MpPoller *poller, int *numbers,
+									   int count);
+extern void mp_http_descriptor_do_not_inherit(const int *numbers, int count);
+
+/* ---- http/authority.c ---- */
+
+/*
+ * Tell libcurl which certificates the request is to trust.  False: they could
+ * not be read, and transfer.error says why, or when out of memory.
+ */
+extern bool mp_http_authority_set(MpRequest *request, CURL *easy);
+
+/* NULL is allowed. */
+extern void mp_http_authority_release(MpHttpBundle *bundle);
 
 /* ---- http/encoding.c ---- */
 

@@ -21,7 +21,10 @@
 /* Idle connections kept: as many as the widest window leaves behind. */
 #define IDLE_CONNECTIONS	64L
 
+#define MULTI_DESCRIPTORS	2	/* of a multi handle itself, to wake it with */
+
 static bool replace_multi(MpHttpLane *lane);
+static CURLM *open_multi(const MpHttpLane *lane);
 static int	on_socket(CURL *easy, curl_socket_t socket, int what,
 					  void *context, void *socket_context);
 
@@ -36,15 +39,19 @@ void
 mp_http_lane_close(MpHttpLane *lane)
 {
 	assert(lane->active == 0);
-	if (lane->multi != NULL)
-		curl_multi_cleanup(lane->multi);
+	if (lane->multi == NULL)
+		return;
+	curl_multi_cleanup(lane->multi);
 	lane->multi = NULL;
+	mp_http_descriptor_give_back(MULTI_DESCRIPTORS);
 }
 
 bool
 mp_http_lane_add(MpHttpLane *lane, MpRequest *request)
 {
 	request->socket = -1;
+	if (lane->multi == NULL && !replace_multi(lane))
+		return false;
 	if (curl_multi_add_handle(lane->multi, request->transfer.easy)
 		!= CURLM_OK)
 		return false;
@@ -129,16 +136,20 @@ mp_http_lane_renew(MpHttpLane *lane)
 	lane->renew = lane->active > 0 || !replace_multi(lane);
 }
 
-/* A new multi handle in place of the old, which stays if that fails. */
+/*
+ * A new multi handle in place of the old, whose descriptors it may need.  If
+ * there is none, the next request tries again; meanwhile libcurl has nothing
+ * to tell of NULL.
+ */
 static bool
 replace_multi(MpHttpLane *lane)
 {
-	CURLM	   *multi = curl_multi_init();
+	CURLM	   *multi;
 
+	mp_http_lane_close(lane);
+	multi = open_multi(lane);
 	if (multi == NULL)
 		return false;
-	assert(lane->active == 0);
-	mp_http_lane_close(lane);
 	lane->multi = multi;
 	curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, lane);
@@ -149,6 +160,24 @@ replace_multi(MpHttpLane *lane)
 	curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L);
 #endif
 	return true;
+}
+
+/* NULL when out of memory or descriptors. */
+static CURLM *
+open_multi(const MpHttpLane *lane)
+{
+	int			numbers[MULTI_DESCRIPTORS];
+	CURLM	   *multi;
+
+	if (!mp_http_descriptor_take(MULTI_DESCRIPTORS))
+		return NULL;
+	mp_http_descriptor_foresee(lane->poller, numbers, MULTI_DESCRIPTORS);
+	multi = curl_multi_init();
+	if (multi != NULL)
+		mp_http_descriptor_do_not_inherit(numbers, MULTI_DESCRIPTORS);
+	else
+		mp_http_descriptor_give_back(MULTI_DESCRIPTORS);
+	return multi;
 }
 
 /*

@@ -40,6 +40,8 @@ mp_http_outcome(const MpHttpTransfer *transfer, CURLcode code)
 	if (code == CURLE_OUT_OF_MEMORY)
 		return MP_OUTCOME_NO_MEMORY;
 
+	if (transfer->lacked && (!transfer->sent || is_connecting(code)))
+		return MP_OUTCOME_NO_DESCRIPTOR;
 	if (!transfer->sent || is_connecting(code))
 		return MP_OUTCOME_UNREACHABLE;
 	if (code == CURLE_OPERATION_TIMEDOUT)
@@ -48,6 +50,15 @@ mp_http_outcome(const MpHttpTransfer *transfer, CURLcode code)
 	if (code == CURLE_BAD_CONTENT_ENCODING || code == CURLE_WRITE_ERROR)
 		return MP_OUTCOME_BAD_ENCODING;
 	return MP_OUTCOME_LOST;
+}
+
+MpOutcome
+mp_http_outcome_of_none(const MpHttpTransfer *transfer)
+{
+	if (transfer->lacked)
+		return MP_OUTCOME_NO_DESCRIPTOR;
+	return transfer->error[0] != '\0' ?
+		MP_OUTCOME_UNREACHABLE : MP_OUTCOME_NO_MEMORY;
 }
 
 bool
@@ -74,6 +85,8 @@ mp_http_outcome_words(const MpHttpTransfer *transfer, MpOutcome outcome,
 		return "the headers are too long";
 	if (outcome == MP_OUTCOME_TOO_LARGE)
 		return "the body is too long";
+	if (outcome == MP_OUTCOME_NO_DESCRIPTOR)
+		return "too many descriptors (files, sockets) are open";
 	if (outcome == MP_OUTCOME_NO_MEMORY ||
 		(outcome == MP_OUTCOME_STATUS && code == CURLE_WRITE_ERROR))
 		return "";

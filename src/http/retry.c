@@ -98,6 +98,7 @@ may_retry(const MpRequest *request, MpOutcome outcome)
 		case MP_OUTCOME_TOO_LARGE:
 		case MP_OUTCOME_BAD_ENCODING:
 		case MP_OUTCOME_NO_MEMORY:
+		case MP_OUTCOME_NO_DESCRIPTOR:
 			break;
 	}
 	return false;

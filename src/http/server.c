@@ -89,6 +89,12 @@ mp_http_server_hold(MpHttpServer *server, int64_t wait)
 		server->not_before = now + wait;
 }
 
+void
+mp_http_server_narrow(MpHttpServer *server)
+{
+	server->narrow = server->in_flight > 0 ? server->in_flight : 1;
+}
+
 int64_t
 mp_http_server_wait(const MpHttpServer *server)
 {
@@ -106,7 +112,8 @@ mp_http_server_has_room(const MpRequest *request)
 	int			urgent = 0;
 
 	assert(server->limit > 0);
-	if (mp_http_server_wait(server) > 0)
+	if (mp_http_server_wait(server) > 0 ||
+		(server->narrow > 0 && server->in_flight >= server->narrow))
 		return false;
 	if (!request->urgent)
 		return server->in_flight < server->limit;

@@ -193,6 +193,7 @@ free_copy(MpHttpSettings *copy)
 	mp_wipe_string(copy->login);
 	mp_wipe_string(copy->authorization);
 	mp_wipe_string(copy->proxy);
+	mp_http_authority_release(copy->bundle);
 	free(copy->base_url);
 	free(copy->ca_file);
 	free(copy);

@@ -9,11 +9,11 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "http/http_state.h"
 
@@ -22,15 +22,21 @@
 
 #define CONNECT_GRACE	100		/* ms, so that libcurl tells the reason */
 
+/* While a name is resolved: a pair to be told with, and a file or socket. */
+#define RESOLVER_DESCRIPTORS	3
+
 static MpHttpLane *choose_lane(const MpRequest *request);
 static bool uses_tls(const MpRequest *request);
 static bool is_multiplexed(const MpRequest *request);
 static bool set_options(MpRequest *request);
 static bool set_address(MpRequest *request, CURL *easy);
-static bool set_authorities(const MpRequest *request, CURL *easy);
 static bool set_method(const MpRequest *request, CURL *easy);
 static bool set_callbacks(MpRequest *request, CURL *easy);
 static void set_connection(const MpRequest *request, CURL *easy);
+static int	on_resolve(void *resolver, void *reserved, void *context);
+static curl_socket_t on_open(void *context, curlsocktype purpose,
+							 struct curl_sockaddr *address);
+static bool put_aside(MpHttpTransfer *transfer, int count);
 static int	on_ready(void *context, char *remote, char *local,
 					 int remote_port, int local_port);
 static void begin_anew(MpRequest *request);
@@ -41,6 +47,7 @@ static bool keep_body(MpRequest *request, const char *bytes, size_t length);
 static bool must_pause(const MpRequest *request, size_t length);
 static void read_headers(MpRequest *request);
 static void drop(MpRequest *request);
+static void clean_up(MpHttpTransfer *transfer);
 
 void
 mp_http_transfer_init(MpRequest *request)
@@ -78,8 +85,9 @@ mp_http_transfer_begin(MpRequest *request)
 		return false;
 	if (set_options(request) && mp_http_lane_add(transfer->lane, request))
 		return true;
-	curl_easy_cleanup(transfer->easy);
-	transfer->easy = NULL;
+	transfer->lacked = transfer->lacked ||
+		!mp_http_descriptor_is_left(request->http);
+	clean_up(transfer);
 	return false;
 }
 
@@ -87,9 +95,12 @@ MpOutcome
 mp_http_transfer_end(MpRequest *request, CURLcode code)
 {
 	MpHttpTransfer *transfer = &request->transfer;
-	MpOutcome	outcome = mp_http_outcome(transfer, code);
+	MpOutcome	outcome;
 
 	assert(transfer->easy != NULL);
+	if (code != CURLE_OK && !mp_http_descriptor_is_left(request->http))
+		transfer->lacked = true;
+	outcome = mp_http_outcome(transfer, code);
 	request->answer.status = transfer->status;
 	request->answer.maybe_sent = transfer->sent;
 	request->hopeless = mp_http_outcome_is_hopeless(code);
@@ -304,40 +315,7 @@ set_address(MpRequest *request, CURL *easy)
 		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https")
 		!= CURLE_OK)
 		return false;
-	return set_authorities(request, easy);
-}
-
-/*
- * Whose certificates are trusted: those that ca_file names and no others, or
- * the system's.  libcurl keeps a bundle that it has read, but not where it is
- * to look into a folder too; and to read the system's bundle for each
- * connection takes longer than all the rest of a request.
- */
-static bool
-set_authorities(const MpRequest *request, CURL *easy)
-{
-	const char *ca_file = request->settings->ca_file;
-	char	   *bundle = NULL;
-	struct stat status;
-
-	if (ca_file == NULL)
-	{
-		curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
-		if (bundle == NULL || stat(bundle, &status) != 0 ||
-			status.st_size == 0)
-			return true;
-	}
-	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-	if (ca_file == NULL)
-		return true;
-#if LIBCURL_VERSION_NUM >= 0x075700
-	/* It may have been put right since the last connection. */
-	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
-#endif
-	return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
-		curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, ca_file)
-		!= CURLE_OUT_OF_MEMORY;
+	return mp_http_authority_set(request, easy);
 }
 
 static bool
@@ -370,6 +348,13 @@ set_callbacks(MpRequest *request, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+	curl_easy_setopt(easy, CURLOPT_RESOLVER_START_DATA, request);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION,
+					 mp_http_descriptor_close_socket);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, NULL);
 	return curl_easy_setopt(easy, CURLOPT_SHARE, request->http->share)
 		== CURLE_OK;
 }
@@ -411,6 +396,48 @@ set_connection(const MpRequest *request, CURL *easy)
 }
 
 /* ---- what libcurl tells ---- */
+
+/* A name is about to be resolved, in a thread. */
+static int
+on_resolve(void *resolver, void *reserved, void *context)
+{
+	MpRequest  *request = context;
+
+	(void) resolver;
+	(void) reserved;
+	return put_aside(&request->transfer, RESOLVER_DESCRIPTORS) ? 0 : 1;
+}
+
+static curl_socket_t
+on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	MpRequest  *request = context;
+	int			fd;
+
+	(void) purpose;
+	(void) put_aside(&request->transfer, 0);
+	fd = mp_http_descriptor_open_socket(address->family, address->socktype,
+										address->protocol);
+	if (fd >= 0)
+		return fd;
+	request->transfer.lacked |= mp_http_descriptor_is_lack(errno);
+	return CURL_SOCKET_BAD;
+}
+
+/* So many descriptors, in place of those that were set aside before. */
+static bool
+put_aside(MpHttpTransfer *transfer, int count)
+{
+	mp_http_descriptor_give_back(transfer->set_aside);
+	transfer->set_aside = 0;
+	if (!mp_http_descriptor_take(count))
+	{
+		transfer->lacked = true;
+		return false;
+	}
+	transfer->set_aside = count;
+	return true;
+}
 
 /*
  * The connection stands and the request is about to go out; called again if
@@ -581,8 +608,17 @@ drop(MpRequest *request)
 	MpHttpTransfer *transfer = &request->transfer;
 
 	mp_http_lane_remove(transfer->lane, request);
-	curl_easy_cleanup(transfer->easy);
-	transfer->easy = NULL;
+	clean_up(transfer);
 	transfer->paused = false;
 	transfer->resume = false;
+}
+
+static void
+clean_up(MpHttpTransfer *transfer)
+{
+	curl_easy_cleanup(transfer->easy);
+	transfer->easy = NULL;
+	(void) put_aside(transfer, 0);
+	mp_http_authority_release(transfer->bundle);
+	transfer->bundle = NULL;
 }

@@ -204,6 +204,13 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 			error->message = psprintf("the answer to %s cannot be decompressed",
 									  title);
 			break;
+		case MP_OUTCOME_NO_DESCRIPTOR:
+			error->sqlstate = ERRCODE_INSUFFICIENT_RESOURCES;
+			error->message = psprintf("no descriptor is left for a connection to Mixpanel for %s",
+									  title);
+			error->hint = psprintf("Set max_concurrency of server \"%s\" lower, or max_files_per_process and the limit of the operating system higher.",
+								   settings->server_name);
+			break;
 		case MP_OUTCOME_NO_MEMORY:
 		case MP_OUTCOME_PENDING:
 		case MP_OUTCOME_OK:

@@ -24,7 +24,6 @@
 #include "catalog/compat.h"
 #include "remote/session.h"
 
-#define POOL_DESCRIPTORS 2		/* the poller's own: epoll and timerfd */
 #define CLIENT_CHECK 1000		/* ms between looks at the client */
 #define MAX_ABORT_NAP 1000		/* ms between looks at the clock */
 
@@ -89,17 +88,13 @@ mp_session_http(void)
 	apply_change();
 	if (pool == NULL)
 	{
-		for (int i = 0; i < POOL_DESCRIPTORS; i++)
-			ReserveExternalFD();
+		/* as postgres_fdw does it for each connection; neither throws */
+		mp_http_count_descriptors(AcquireExternalFD, ReleaseExternalFD);
 		pool = mp_http_create();
 		if (pool == NULL)
-		{
-			for (int i = 0; i < POOL_DESCRIPTORS; i++)
-				ReleaseExternalFD();
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("could not set up connections to Mixpanel: %m")));
-		}
 	}
 	mp_http_keep_reports(pool, mp_log_requests);
 	return pool;

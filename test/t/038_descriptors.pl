@@ -53,7 +53,9 @@ $test->rows("SELECT count(*) FROM mixpanel_sa_fdw_check('mixpanel')");
 $test->options(max_retries => 0);
 warm_up();
 allow(0);
-MixpanelTest::error_is($test->run($list), '08001', 'no socket');
+MixpanelTest::error_is($test->run($list), '53000', 'no socket',
+	message => qr/^no descriptor is left for a connection to Mixpanel/,
+	detail => qr/^too many descriptors \(files, sockets\) are open\.$/);
 MixpanelTest::error_is($test->run($create), '53000',
 	'nor a file to note a creation in');
 allow($before);
@@ -80,6 +82,53 @@ SQL
 	like($test->rows($check), qr/^f\|.*can be read by everybody/, 'and once more');
 	$result = $test->run('COMMIT');
 	is($result->{raw} // '', '', 'nothing is left open');
+};
+
+# PostgreSQL keeps open as many files as it may, and must know of what else is
+# open.
+subtest 'many tables and many connections' => sub {
+	$test->fresh;
+	$test->simulator->reset(accounts => 100, projects => 2,
+		memberships_per_account => 1);
+	$test->options(max_concurrency => 64, max_retries => 3,
+		membership_read => 'account');
+	$test->rows(<<'SQL');
+DO $$ BEGIN FOR i IN 1..1050 LOOP EXECUTE format('CREATE TEMP TABLE t%s (x int)', i); EXECUTE format('INSERT INTO t%s VALUES (1)', i); END LOOP; END $$
+SQL
+	allow(1024);
+	$test->rows(<<'SQL');
+DO $$ BEGIN FOR i IN 1..1050 LOOP EXECUTE format('SELECT x FROM t%s', i); END LOOP; END $$
+SQL
+	$test->simulator->set(latency_ms => 50);
+	is($test->rows('SELECT count(*) FROM mp.project_memberships'),
+		'100', '64 at once');
+	is($test->rows('SELECT retries FROM mixpanel_sa_fdw_stats()'),
+		'0', 'no retries');
+	is($test->rows('SELECT failures FROM mixpanel_sa_fdw_stats()'),
+		'0', 'no failures');
+	$test->simulator->set(latency_ms => 0);
+	allow($before);
+};
+
+# Programs that the server runs get none of them.
+subtest 'programs' => sub {
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/descriptors';
+	my $inherited = sub {
+		$test->rows("COPY (SELECT 1) TO PROGRAM 'ls -l /proc/self/fd >$file'");
+		return scalar grep { /socket:|eventpoll|timerfd|eventfd|slot/ }
+		  split /\n/, slurp_file($file);
+	};
+
+	$test->options(max_concurrency => undef, membership_read => undef);
+	$test->fresh;
+	my $plain = $inherited->();
+	$test->rows($list);
+	$test->rows('BEGIN');
+	$test->rows($create);
+	$test->rows('DECLARE c CURSOR FOR SELECT * FROM mp.project_memberships');
+	$test->rows('FETCH 1 FROM c');
+	is($inherited->(), $plain, 'no socket, nothing of the pool or the journal');
+	$test->rows('ROLLBACK');
 };
 
 $test->stop;

@@ -181,6 +181,76 @@ subtest 'certificates' => sub {
 	goes_on('good');
 };
 
+# The session has connections, and TLS sessions that could be resumed.
+subtest 'a bundle that is changed under its name' => sub {
+	plan skip_all => 'no nginx' unless $proxy;
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my $bundle = "$folder/bundle.pem";
+	my $create = $calls[3]{sql};
+	my $fill = sub {
+		my ($from, $how) = @_;
+
+		PostgreSQL::Test::Utils::system_or_bail('cp', $from,
+			$how ? "$bundle.new" : $bundle);
+		rename "$bundle.new", $bundle or die if $how;
+	};
+	my $works = sub {
+		my ($name) = @_;
+
+		is($test->run($_->{sql})->{rows}, $rows{ $_->{name} },
+			"$name: $_->{name}")
+		  foreach @calls;
+		$simulator->reset;
+	};
+
+	$test->fresh;
+	$fill->($authority->ca_file);
+	$test->options(base_url => $proxy->base_url('good'), ca_file => $bundle);
+	$works->('trusted');
+	foreach my $way ([ 'written', 0 ], [ 'replaced', 1 ])
+	{
+		my ($name, $how) = @$way;
+
+		$fill->($stranger->ca_file, $how);
+		all_fail("$name: trusted no more", '08001',
+			detail => qr/certificate(?!.*tries)/i);
+		$fill->($authority->ca_file, $how);
+		$works->("$name: trusted again");
+	}
+
+	# Withdrawn between a statement and COMMIT.
+	$test->rows('BEGIN');
+	$test->rows($calls[4]{sql});
+	$fill->($stranger->ca_file);
+	$simulator->clear_log;
+	MixpanelTest::error_is($test->run('COMMIT'), '08001', 'at COMMIT');
+	is($simulator->counts->{requests}, 0, 'at COMMIT: no request');
+
+	# Withdrawn between a creation and its ROLLBACK.
+	$fill->($authority->ca_file);
+	$test->rows('BEGIN');
+	is($test->rows($create), '32', 'a creation');
+	$fill->($stranger->ca_file);
+	$simulator->clear_log;
+	like($test->run('ROLLBACK')->{raw}, qr/WARNING/, 'ROLLBACK warns');
+	is($simulator->counts->{requests}, 0, 'ROLLBACK: no request');
+	$simulator->reset;
+
+	foreach my $way (
+		[ 'empty', sub { truncate $bundle, 0 or die }, qr/certificate/i ],
+		[ 'missing', sub { unlink $bundle or die }, qr/^could not read ca_file/ ])
+	{
+		my ($name, $do, $detail) = @$way;
+
+		$do->();
+		all_fail($name, '08001', detail => $detail);
+	}
+	$fill->($authority->ca_file);
+	$works->('there again');
+	$test->options(ca_file => undef);
+	goes_on('a changed bundle');
+};
+
 # ---- something else than TLS ----
 
 subtest 'HTTP and TLS mixed up' => sub {
