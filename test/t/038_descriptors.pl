@@ -82,6 +82,10 @@ SQL
 	like($test->rows($check), qr/^f\|.*can be read by everybody/, 'and once more');
 	$result = $test->run('COMMIT');
 	is($result->{raw} // '', '', 'nothing is left open');
+	my ($secret) = MixpanelSimulator::LOGIN =~ /:(.*)/;
+	$test->rows(
+		"ALTER USER MAPPING FOR CURRENT_USER SERVER mixpanel OPTIONS (DROP secret_file, ADD secret '$secret')"
+	);
 };
 
 # PostgreSQL keeps open as many files as it may, and must know of what else is
