@@ -30,6 +30,7 @@ static volatile int freed;
 
 extern void __real_free(void *memory);
 extern void __wrap_free(void *memory);
+extern void *__wrap_malloc(size_t size);
 
 static void
 look_into(void *memory)
@@ -47,6 +48,17 @@ look_into(void *memory)
 			diag("freed with \"%s\"", secrets[i]);
 		}
 	}
+}
+
+/* Memory that libcurl has given back may hold what we had put nowhere. */
+void *
+__wrap_malloc(size_t size)
+{
+	void	   *memory = calloc(1, size);
+
+	if (memory != NULL)
+		memset(memory, 0, malloc_usable_size(memory));
+	return memory;
 }
 
 void

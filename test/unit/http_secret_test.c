@@ -25,6 +25,18 @@ static volatile int found;
 
 extern void __real_free(void *memory);
 extern void __wrap_free(void *memory);
+extern void *__wrap_malloc(size_t size);
+
+/* Memory that libcurl has given back may hold what we had put nowhere. */
+void *
+__wrap_malloc(size_t size)
+{
+	void	   *memory = calloc(1, size);
+
+	if (memory != NULL)
+		memset(memory, 0, malloc_usable_size(memory));
+	return memory;
+}
 
 void
 __wrap_free(void *memory)

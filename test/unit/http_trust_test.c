@@ -56,7 +56,7 @@ fopen64(const char *path, const char *mode)
 int
 open(const char *path, int flags, ...)
 {
-	int			(*opener) (const char *, int, ...);
+	int			(*opener) (const char *, int,...);
 	void	   *symbol = dlsym(RTLD_NEXT, "open");
 	va_list		rest;
 	int			mode;
