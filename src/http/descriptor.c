@@ -95,7 +95,7 @@ bool
 mp_http_descriptor_is_left(const MpHttp *http)
 {
 	int			fd = fcntl(mp_poller_descriptor(http->poller),
-					   F_DUPFD_CLOEXEC, 0);
+						   F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
 		return !mp_http_descriptor_is_lack(errno);

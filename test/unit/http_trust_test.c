@@ -54,7 +54,7 @@ fopen64(const char *path, const char *mode)
 }
 
 int
-open(const char *path, int flags, ...)
+open(const char *path, int flags,...)
 {
 	int			(*opener) (const char *, int,...);
 	void	   *symbol = dlsym(RTLD_NEXT, "open");
