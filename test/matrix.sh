@@ -10,13 +10,14 @@
 # SQL tests and each API call are tried.  FILE gets a line a version: "passed",
 # "failed" or "skipped", the version, and what there is to say.
 #
-# The logs of a failed version are left in test/log.
+# The logs of a failed version are left in test/log.  MP_CHECK_SECONDS is how
+# long each version may take.
 set -eu
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/root.sh"
 
-time_limit=1500 # seconds for one version
+time_limit=${MP_CHECK_SECONDS:-1500} # seconds for one version
 if_possible=
 short=
 report=/dev/null
@@ -102,6 +103,8 @@ try_version='
 		-c . | tar -C /srv/work -x
 	cd /srv/work
 	export MP_FUZZ_SECONDS=0 # one version has fuzzed for all
+	export MP_CHECK_SECONDS=$1
+	shift
 	status=0
 	test/check.sh "$@" || status=$?
 	cp -R test/log /srv/shared/ 2>/dev/null || :
@@ -133,7 +136,7 @@ try()
 		bash -euc "$describe_system" system "$version")"
 	# shellcheck disable=SC2046
 	in_root "$root" "$room/$version" timeout --kill-after=30 "$time_limit" \
-		bash -euc "$try_version" try $(names_of_tests) \
+		bash -euc "$try_version" try "$time_limit" $(names_of_tests) \
 		>"$output" 2>&1 </dev/null || status=$?
 	if [ "$status" -eq 0 ]
 	then
