@@ -152,6 +152,77 @@ BEGIN;
 	WHERE id NOT IN (SELECT id FROM parent)
 	ON CONFLICT (id) DO UPDATE SET v = p.v || excluded.v; :state
 
+:plan WITH added AS (INSERT INTO part SELECT id + 1, 'x' FROM two
+	LEFT JOIN one USING (id) WHERE one.id IS NULL RETURNING id, tableoid)
+	SELECT tableoid::regclass, count(*) FROM added GROUP BY 1 ORDER BY 1;
+:state
+
+-- parents alone, trees joined with themselves, and rows that move
+:plan UPDATE ONLY parent SET v = w FROM one RIGHT JOIN two USING (id, w)
+	WHERE two.id = parent.id; :state
+:plan DELETE FROM ONLY parent WHERE NOT EXISTS
+	(SELECT FROM child WHERE child.id = parent.id + 1); :state
+:plan DELETE FROM part a USING part b WHERE a.id = b.id AND NOT EXISTS
+	(SELECT FROM part c WHERE c.id = b.id + 2); :state
+:plan DELETE FROM parent a USING parent b LEFT JOIN child c ON c.id = b.id + 1
+	WHERE a.id = b.id AND c.id IS NULL; :state
+:plan UPDATE part a SET v = coalesce(b.v, 'none') FROM part c
+	LEFT JOIN part b ON b.id = c.id + 2 WHERE a.id = c.id; :state
+:plan UPDATE part SET id = (part.id + 10) % 20, v = coalesce(w, v) FROM two o
+	LEFT JOIN one USING (id, w) WHERE part.id IN (o.id, o.id + 1); :state
+:plan UPDATE part_high SET v = CASE v WHEN 'x' THEN 'y' ELSE 'x' END
+	WHERE NOT EXISTS (SELECT FROM two WHERE two.id = part_high.id); :state
+:plan UPDATE child SET v = w FROM two LEFT JOIN one USING (id, w)
+	WHERE two.id = child.id; :state
+:plan DELETE FROM part WHERE (id, v) NOT IN
+	(SELECT one.id, 'x' FROM one JOIN two USING (id)); :state
+:plan DELETE FROM part WHERE id = ANY (SELECT id FROM two) OR EXISTS
+	(SELECT FROM one LEFT JOIN two USING (id, w) WHERE one.id > part.id + 17);
+:state
+:plan DELETE FROM parent WHERE id IN (SELECT max(id) FROM one
+	UNION ALL SELECT t.id FROM two t RIGHT JOIN part p ON p.id = t.id); :state
+:plan WITH RECURSIVE up (id) AS (SELECT min(id) FROM one UNION ALL
+	SELECT one.id FROM up JOIN one ON one.id = up.id + 2 WHERE one.id < 12)
+	UPDATE parent SET v = 'up' FROM up LEFT JOIN two USING (id)
+	WHERE up.id = parent.id; :state
+:plan UPDATE parent SET v = s.w FROM two, LATERAL (SELECT o.w FROM one o
+	LEFT JOIN part USING (id) WHERE o.id >= two.id ORDER BY o.id LIMIT 1) s
+	WHERE two.id = parent.id; :state
+:plan MERGE INTO part a USING (SELECT b.id, c.v FROM part b
+	LEFT JOIN part c ON c.id = b.id + 8) s ON s.id = a.id
+	WHEN MATCHED AND s.v IS NULL THEN DELETE
+	WHEN MATCHED THEN UPDATE SET id = 19 - a.id, v = s.v; :state
+:plan MERGE INTO part_high USING two RIGHT JOIN one USING (id, w)
+	ON one.id = part_high.id WHEN MATCHED AND two.id IS NULL THEN DELETE
+	WHEN MATCHED THEN DO NOTHING
+	WHEN NOT MATCHED AND one.id = 20 THEN INSERT VALUES (12, 'x'); :state
+:plan MERGE INTO parent USING (SELECT id FROM one EXCEPT SELECT id FROM two) s
+	ON s.id = parent.id AND NOT EXISTS (SELECT FROM part p WHERE p.id = s.id)
+	WHEN NOT MATCHED THEN INSERT VALUES (s.id, 'new'); :state
+
+-- what came with 17
+\if :{?merge_returns}
+:plan WITH merged AS (MERGE INTO part USING one ON one.id = part.id
+	WHEN MATCHED AND one.id > 12 THEN DELETE
+	WHEN MATCHED THEN UPDATE SET id = 19 - part.id
+	WHEN NOT MATCHED BY SOURCE THEN DELETE
+	WHEN NOT MATCHED AND one.id < 20 THEN INSERT VALUES (one.id, one.w)
+	RETURNING merge_action() AS did, part.*, one.w)
+	SELECT * FROM merged ORDER BY 1, 2, 3; :state
+:plan WITH merged AS (MERGE INTO parent USING two LEFT JOIN one USING (id)
+	ON two.id = parent.id
+	WHEN NOT MATCHED BY SOURCE AND parent.v > 'b' THEN UPDATE SET v = 'left'
+	WHEN MATCHED AND one.id IS NULL THEN DELETE
+	RETURNING merge_action() AS did, parent.id, one.w)
+	SELECT * FROM merged ORDER BY 1, 2; :state
+:plan MERGE INTO checked USING one LEFT JOIN two USING (id)
+	ON one.id = checked.id WHEN MATCHED AND two.id IS NULL THEN DELETE
+	WHEN MATCHED THEN UPDATE SET v = one.w; :state
+:plan MERGE INTO barrier USING one RIGHT JOIN two USING (id)
+	ON two.id = barrier.id WHEN MATCHED THEN UPDATE SET v = coalesce(one.w, '')
+	WHEN NOT MATCHED THEN INSERT VALUES (two.id, two.w); :state
+\endif
+
 -- row locks
 :plan SELECT part.id, one.w FROM part JOIN one ON one.id = part.id
 	ORDER BY 1 FOR UPDATE OF part;

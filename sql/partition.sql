@@ -39,6 +39,16 @@ ROLLBACK;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 DELETE FROM members WHERE service_account_id = 2 RETURNING *, tableoid::regclass;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
+-- MERGE: rows that move into the foreign partition, or are inserted there, where
+-- that is not a target of the MERGE
+MERGE INTO members USING (VALUES (3, 1001), (4, 1001)) v (account, project) ON service_account_id = account AND role IN ('wanted', 'later')
+WHEN MATCHED THEN UPDATE SET role = 'consumer' WHEN NOT MATCHED THEN INSERT VALUES (account, project, 'admin');
+MERGE INTO members USING (VALUES (3)) v (account) ON service_account_id = account WHEN MATCHED THEN UPDATE SET role = 'admin';
+\echo :SQLSTATE
+SELECT *, tableoid::regclass FROM members WHERE service_account_id IN (3, 4) AND project_id = 1001 ORDER BY 1;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
+DELETE FROM members WHERE service_account_id IN (3, 4) AND project_id = 1001;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 -- INSERT, COPY and defaults
 ALTER TABLE members ALTER role SET DEFAULT 'consumer';
 INSERT INTO members VALUES (2, 1001, DEFAULT), (2, 1002, 'wanted'), (2, 1003, 'owner') RETURNING *, tableoid::regclass;
@@ -91,6 +101,8 @@ UPDATE bots b SET username = v.name FROM (VALUES ('plan 1', 'from a join')) AS v
 RETURNING b.id, v.name, length(b.secret);
 INSERT INTO bots (username) VALUES ('plan 2'), ('direct') RETURNING username, secret IS NOT NULL AS secret, tableoid::regclass;
 INSERT INTO bots (username) VALUES ('direct') RETURNING id, username;
+\echo :SQLSTATE
+MERGE INTO bots USING (VALUES ('merged')) v (name) ON username = 'plan 1' WHEN NOT MATCHED THEN INSERT (username) VALUES (name);
 \echo :SQLSTATE
 UPDATE bots SET username = 'x' WHERE id = 5;
 \echo :SQLSTATE

@@ -11,6 +11,7 @@
 #ifndef MP_CATALOG_COMPAT_H
 #define MP_CATALOG_COMPAT_H
 
+#include "catalog/pg_attribute.h"
 #include "commands/explain.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
@@ -42,6 +43,14 @@
 #define MP_IS_OLD(var) ((var)->varreturningtype == VAR_RETURNING_OLD)
 #else
 #define MP_IS_OLD(var) ((void) (var), false)
+#endif
+
+/* A generated column that is not stored but computed where it is read. */
+#if PG_VERSION_NUM >= 180000
+#define MP_IS_VIRTUAL(att) \
+	((att)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#else
+#define MP_IS_VIRTUAL(att) ((void) (att), false)
 #endif
 
 /* A function that does not return; before the declaration's type. */

@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 
 #include "catalog/closest.h"
+#include "catalog/compat.h"
 #include "catalog/option.h"
 #include "catalog/relation.h"
 
@@ -99,6 +100,7 @@ static const MpRelation relations[MP_RELATION_COUNT] = {
 
 static const char *object_of(Relation rel);
 static const MpRelation *find_relation(Relation rel);
+static bool is_computed(Relation rel, Form_pg_attribute att);
 static const MpColumn *find_column(const MpRelation *relation, Relation rel,
 								   AttrNumber attnum);
 static void refuse_twin(const MpTable *table, int index);
@@ -143,7 +145,7 @@ mp_relation_open(Relation rel)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
-		if (att->attisdropped)
+		if (att->attisdropped || is_computed(rel, att))
 			continue;
 		table->attributes[i].column =
 			find_column(table->relation, rel, att->attnum);
@@ -250,6 +252,28 @@ find_relation(Relation rel)
 					 relations[MP_RELATION_ACCOUNTS].name,
 					 relations[MP_RELATION_MEMBERSHIPS].name)));
 	return NULL;
+}
+
+/*
+ * A column that PostgreSQL computes of the others wherever it is read: it has
+ * no value here and none in Mixpanel, whatever its name is.
+ */
+static bool
+is_computed(Relation rel, Form_pg_attribute att)
+{
+	List	   *options;
+
+	if (!MP_IS_VIRTUAL(att))
+		return false;
+	options = GetForeignColumnOptions(RelationGetRelid(rel), att->attnum);
+	if (mp_option_find(options, "field") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FDW_INVALID_OPTION_NAME),
+				 errmsg("virtual generated column \"%s\" of foreign table \"%s\" cannot have the option \"field\"",
+						NameStr(att->attname), RelationGetRelationName(rel)),
+				 errdetail("PostgreSQL computes it of the other columns, and Mixpanel has no part in it."),
+				 errhint("Drop the option.")));
+	return true;
 }
 
 /* The field behind an attribute: its option, or its own name. */

@@ -57,7 +57,8 @@ typedef struct MpRelation
 /* How one attribute of a foreign table is read and written. */
 typedef struct MpAttribute
 {
-	const MpColumn *column;		/* NULL: a dropped attribute */
+	const MpColumn *column;		/* NULL: a dropped attribute, or one that
+								 * PostgreSQL computes when it is read */
 	const char *name;			/* as the foreign table calls it */
 	Oid			type;
 	int32		typmod;

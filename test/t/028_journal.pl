@@ -210,7 +210,8 @@ is($test->rows('SELECT count(*) FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
 	2, 'and after its COMMIT');
 $session->quit;
 $simulator->clear_faults;
-$node->restart('immediate');
+$node->stop('immediate');
+$node->start;
 $test->fresh;
 is($test->rows('SELECT count(*) FROM mixpanel_sa_fdw_unfinished(\'mixpanel\')'),
 	2, 'and after a crash');

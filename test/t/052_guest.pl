@@ -19,6 +19,8 @@ $node->start;
 sub output_of
 {
 	my (%variables) = @_;
+
+	$variables{merge_returns} = 1 if $node->pg_version >= 17;
 	my @set = map { "--set=$_=$variables{$_}" } sort keys %variables;
 	my ($out, $err) = run_command(
 		[

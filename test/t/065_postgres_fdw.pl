@@ -34,6 +34,7 @@ my %place = (
 	},
 	SERVER => { ours => 'mixpanel', theirs => 'loopback' },
 	REMOTE => { ours => 'mixpanel', theirs => 'backing' },
+	FIELD => { ours => 'field', theirs => 'column_name' },
 	ONE => { ours => 'project_memberships', theirs => 'members' },
 );
 
@@ -87,6 +88,7 @@ my @partitioned = (
 	"CREATE TABLE p_here PARTITION OF p FOR VALUES IN ('planned', 'done')",
 	'CREATE FOREIGN TABLE p_there PARTITION OF p DEFAULT %MEMBERS%',
 	"INSERT INTO p VALUES (4, 1003, 'planned')");
+my $where = 'SELECT *, tableoid::regclass::text FROM p ORDER BY 1, 2, 3';
 my @noting = (
 	'CREATE TABLE note (n serial, said text)',
 	<<'SQL');
@@ -170,6 +172,13 @@ my @cases = (
 	[ 'a foreign partition and an index', [ @partitioned, 'CREATE INDEX ON p (role)' ] ],
 	[ 'truncate of a parent', [ @partitioned, 'TRUNCATE p' ], '`TRUNCATE`' ],
 	[ 'merge into a parent', [ @partitioned, "MERGE INTO p USING (VALUES (2)) v (id) ON v.id = service_account_id WHEN MATCHED THEN DELETE" ] ],
+	[ 'merge that inserts into a partition', [ @partitioned, "MERGE INTO p USING (VALUES (2, 1001), (4, 1003)) v (a, b) ON service_account_id = a AND role = 'planned' WHEN NOT MATCHED THEN INSERT VALUES (a, b, 'x')", $where ] ],
+	[ 'merge that moves into a partition', [ @partitioned, "MERGE INTO p USING (VALUES (2), (4)) v (a) ON service_account_id = a AND role = 'planned' WHEN MATCHED THEN UPDATE SET role = 'x'", $where ] ],
+	[ 'merge that does all of it', [ @partitioned, "INSERT INTO p VALUES (3, 1003, 'planned'), (2, 1003, 'done')", "MERGE INTO p USING (VALUES (2, 1001), (3, 1001), (4, 1001), (9, 1002)) v (a, b) ON service_account_id = a AND role IN ('planned', 'done') WHEN MATCHED AND role = 'done' THEN DELETE WHEN MATCHED AND a = 3 THEN UPDATE SET role = 'done' WHEN MATCHED THEN UPDATE SET role = 'moved' WHEN NOT MATCHED THEN INSERT VALUES (4, 1002, 'new')", $where ] ],
+	[ 'merge, the partition a target', [ @partitioned, "MERGE INTO p USING (VALUES (2)) v (id) ON v.id = service_account_id WHEN MATCHED THEN UPDATE SET role = 'x'" ] ],
+	[ 'merge, the partition a target, insert alone', [ @partitioned, "MERGE INTO p USING (VALUES (2)) v (id) ON v.id = service_account_id WHEN NOT MATCHED THEN INSERT VALUES (id, 1001, 'x')" ] ],
+	[ 'merge, the partition a target, nothing to do', [ @partitioned, 'MERGE INTO p USING (VALUES (2)) v (id) ON v.id = service_account_id WHEN MATCHED THEN DO NOTHING' ] ],
+	[ 'merge by a parameter', [ @partitioned, 'SET LOCAL plan_cache_mode = force_generic_plan', "PREPARE m (text) AS MERGE INTO p USING (VALUES (4)) v (id) ON v.id = service_account_id AND role = \$1 WHEN MATCHED THEN UPDATE SET role = 'x'", "EXECUTE m ('planned')" ] ],
 	[ 'parent, transition tables', [ @partitioned, @noting, 'CREATE TRIGGER t AFTER INSERT ON p REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION note()', "INSERT INTO p VALUES (2, 1001, 'x')" ] ],
 	[ 'children', [ "CREATE TABLE parent $members", 'ALTER FOREIGN TABLE members INHERIT parent', "INSERT INTO parent VALUES (9, 9, 'here')", 'UPDATE parent SET role = role || \'!\' WHERE project_id <> 1002 RETURNING *', 'DELETE FROM parent WHERE project_id = 1003 RETURNING *', 'SELECT count(*) FROM ONLY parent', 'SELECT * FROM parent ORDER BY 1, 2' ] ],
 
@@ -219,6 +228,34 @@ my @cases = (
 	[ 'drop of the server', [ 'DROP SERVER %SERVER%' ] ],
 	[ 'explain', [ 'EXPLAIN (COSTS OFF) SELECT count(*) FROM members WHERE false' ] ],
 );
+
+# From 17 on MERGE has RETURNING, and looks at rows without a match.
+my @merge_cases = (
+	[ 'merge into a partition, returning', [ @partitioned, "INSERT INTO p VALUES (3, 1003, 'planned'), (2, 1003, 'done')", "MERGE INTO p USING (VALUES (3, 1001), (4, 1001), (9, 1002)) v (a, b) ON service_account_id = a AND role IN ('planned', 'done') WHEN MATCHED AND a = 3 THEN UPDATE SET role = 'done' WHEN MATCHED THEN UPDATE SET role = 'moved' WHEN NOT MATCHED THEN INSERT VALUES (4, 1002, 'new') RETURNING merge_action(), p.*, v.*, p.tableoid::regclass::text", $where ] ],
+	[ 'merge by source, the partition a target', [ @partitioned, "MERGE INTO p USING (VALUES (4)) v (id) ON v.id = service_account_id WHEN NOT MATCHED BY SOURCE THEN DELETE" ] ],
+);
+
+# From 18 on a generated column may be computed where it is read.
+my $virtual = "ALTER FOREIGN TABLE members ADD COLUMN label text GENERATED ALWAYS AS (role || '/' || project_id) VIRTUAL";
+my @virtual_cases = (
+	[ 'a virtual column', [ $virtual, $all, "SELECT label FROM members WHERE label = 'analyst/1002'", 'SELECT m FROM members m', 'SELECT count(*), max(label) FROM members GROUP BY label' ] ],
+	[ 'a virtual column in joins', [ $virtual, 'SELECT a.id, m.label FROM accounts a LEFT JOIN members m ON m.service_account_id = a.id AND m.project_id = 1002', 'SELECT v.k, m.label FROM (VALUES (2), (9)) v (k) LEFT JOIN members m ON m.service_account_id = v.k', "SELECT id FROM accounts a WHERE EXISTS (SELECT FROM members m WHERE m.service_account_id = a.id AND m.label LIKE 'analyst%')" ] ],
+	[ 'a virtual key', [ 'ALTER FOREIGN TABLE members ADD COLUMN next_id bigint GENERATED ALWAYS AS (service_account_id + 1) VIRTUAL', 'SELECT * FROM members WHERE next_id = 3', 'SELECT m.next_id, a.id FROM members m JOIN accounts a ON a.id = m.next_id' ] ],
+	[ 'a virtual column, changes', [ $virtual, "INSERT INTO members VALUES (4, 1003, 'x') RETURNING *", "INSERT INTO members (service_account_id, project_id, role, label) VALUES (2, 1001, 'y', DEFAULT) RETURNING label", "UPDATE members SET role = 'z' $role RETURNING *", "UPDATE members SET role = 'zz', label = DEFAULT $role RETURNING label", "DELETE FROM members WHERE label = 'x/1003' RETURNING *", $all ] ],
+	[ 'a virtual column, RETURNING of both rows', [ $virtual, "UPDATE members SET role = 'z' $role RETURNING old.label, new.label" ] ],
+	[ 'a virtual column given a value', [ $virtual, "INSERT INTO members VALUES (4, 1003, 'x', 'y')" ] ],
+	[ 'a virtual column set', [ $virtual, "UPDATE members SET label = 'y'" ] ],
+	[ 'a virtual column, copy', [ $virtual, copy_of('members', '', "4\t1003\tx\n"), 'COPY members TO STDOUT', $all ] ],
+	[ 'a virtual column, analyze', [ $virtual, 'ANALYZE members', "SELECT attname FROM pg_stats WHERE tablename = 'members' AND schemaname = current_schema ORDER BY 1" ] ],
+	[ 'a virtual column, triggers', [ $virtual, @noting, 'CREATE TRIGGER a AFTER INSERT OR UPDATE OR DELETE ON members FOR EACH ROW EXECUTE FUNCTION note()', "INSERT INTO members VALUES (4, 1003, 'x')", "UPDATE members SET role = 'y' $role RETURNING *", "DELETE FROM members $role", 'SELECT said FROM note ORDER BY n' ] ],
+	[ 'a virtual column of a parent', [ "CREATE TABLE p (service_account_id bigint, project_id bigint, role text, label text GENERATED ALWAYS AS (role || '/') VIRTUAL) PARTITION BY LIST (role)", "CREATE TABLE p_here PARTITION OF p FOR VALUES IN ('planned')", 'CREATE FOREIGN TABLE p_there PARTITION OF p DEFAULT %MEMBERS%', "INSERT INTO p VALUES (4, 1003, 'planned'), (2, 1001, 'x') RETURNING label, tableoid::regclass::text", "UPDATE p SET role = 'x' WHERE role = 'planned' RETURNING *", "SELECT * FROM p WHERE label <> 'y' ORDER BY 1, 2", "DELETE FROM p WHERE label = 'x/' RETURNING *" ] ],
+	[ 'a virtual column in place of one that is there', [ "ALTER FOREIGN TABLE members DROP COLUMN role, ADD COLUMN role text GENERATED ALWAYS AS ('r' || project_id) VIRTUAL", $all, "DELETE FROM members WHERE role = 'r1002' RETURNING *" ] ],
+	[ 'a secret seen through a virtual column', [ 'ALTER FOREIGN TABLE accounts ADD COLUMN has_secret boolean GENERATED ALWAYS AS (secret IS NOT NULL) VIRTUAL', "INSERT INTO accounts (username) VALUES ('n') RETURNING username, has_secret" ], 'The columns that Mixpanel assigns need no value' ],
+	[ 'a virtual column with an option', [ $virtual, 'ALTER FOREIGN TABLE members ALTER label OPTIONS (ADD %FIELD% \'role\')', $all ], 'A virtual generated column' ],
+);
+
+push @cases, @merge_cases if $node->pg_version >= 17;
+push @cases, @virtual_cases if $node->pg_version >= 18;
 
 # The statements in a transaction, up to the first that fails: what they gave.
 sub outcome
