@@ -41,13 +41,13 @@ DELETE FROM members WHERE service_account_id = 2 RETURNING *, tableoid::regclass
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 -- MERGE: rows that move into the foreign partition, or are inserted there, where
 -- that is not a target of the MERGE
-MERGE INTO members USING (VALUES (3, 1001), (4, 1001)) v (account, project) ON service_account_id = account AND role IN ('wanted', 'later')
+MERGE INTO members USING (VALUES (3, 1001), (4, 1003)) v (account, project) ON service_account_id = account AND role IN ('wanted', 'later')
 WHEN MATCHED THEN UPDATE SET role = 'consumer' WHEN NOT MATCHED THEN INSERT VALUES (account, project, 'admin');
 MERGE INTO members USING (VALUES (3)) v (account) ON service_account_id = account WHEN MATCHED THEN UPDATE SET role = 'admin';
 \echo :SQLSTATE
-SELECT *, tableoid::regclass FROM members WHERE service_account_id IN (3, 4) AND project_id = 1001 ORDER BY 1;
+SELECT *, tableoid::regclass FROM members WHERE (service_account_id, project_id) IN ((3, 1001), (4, 1003)) ORDER BY 1;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
-DELETE FROM members WHERE service_account_id IN (3, 4) AND project_id = 1001;
+DELETE FROM members WHERE (service_account_id, project_id) IN ((3, 1001), (4, 1003));
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 -- INSERT, COPY and defaults
 ALTER TABLE members ALTER role SET DEFAULT 'consumer';

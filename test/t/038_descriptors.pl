@@ -46,11 +46,12 @@ is(scalar $test->simulator->requests, 0, 'no request');
 allow($before);
 is($test->rows($list), '3', 'works on');
 
-# Then each connection wants a socket.
+# Then each connection wants a socket: a session that has a pool, and none of
+# whose connections could be used again, as no server was there.
 $test->fresh;
-warm_up();
-$test->rows("SELECT count(*) FROM mixpanel_sa_fdw_check('mixpanel')");
-$test->options(max_retries => 0);
+$test->options(base_url => 'http://127.0.0.1:1', max_retries => 0);
+MixpanelTest::error_is($test->run($list), '08001', 'no server');
+$test->default_options->options(max_retries => 0);
 warm_up();
 allow(0);
 MixpanelTest::error_is($test->run($list), '53000', 'no socket',
