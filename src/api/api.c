@@ -302,6 +302,10 @@ set_text(json_t *object, const char *key, const char *text)
 	return json_object_set_new(object, key, json_string(text));
 }
 
+/*
+ * The body of a POST that creates an account; NULL without memory.  What is
+ * not given is left out, so that Mixpanel's default counts.
+ */
 static json_t *
 pack_account(const MpNewAccount *account)
 {
@@ -340,6 +344,10 @@ pack_ids(const int64_t *ids, size_t count)
 	return array;
 }
 
+/*
+ * The projects of a grant, each with its role, as the body's array; NULL
+ * without memory.
+ */
 static json_t *
 pack_grants(const MpGrant *grants, size_t count)
 {

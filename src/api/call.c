@@ -341,6 +341,7 @@ note_key(MpCall *call, int64_t key)
 	return number != call->skip || call->skip_digest == call->digest;
 }
 
+/* The body has ended: is it a whole answer that holds what was asked for? */
 static MpCallState
 finish_elements(MpCall *call)
 {
@@ -409,6 +410,10 @@ finish_status(MpCall *call)
 	return MP_CALL_DONE;
 }
 
+/*
+ * The next project of GET /me, whose projects are members of an object or
+ * elements of an array.
+ */
 static MpCallState
 next_project(MpCall *call, MpRecord *record)
 {
@@ -603,6 +608,7 @@ judge_headers(MpCall *call)
 	return !call->failed;
 }
 
+/* Note why the call failed and what the API said about it */
 static MpCallState
 fail(MpCall *call, MpProblemKind kind, const char *reason)
 {

@@ -148,6 +148,10 @@ judge(MpEnvelope *envelope)
 		envelope->says_more = true;
 }
 
+/*
+ * One member of the outermost object: does it deny success, name an account,
+ * or tell of more pages?  False if there is no memory.
+ */
 static bool
 note_member(MpEnvelope *envelope, const MpJsonString *name,
 			const MpJsonValue *value)

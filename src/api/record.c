@@ -283,6 +283,10 @@ make_member_places(MpRecord *record, size_t places)
 	return true;
 }
 
+/*
+ * Pick the members that a column stands for; of several spellings of one
+ * field the better one counts.
+ */
 static bool
 read_members(Reading *reading)
 {
@@ -428,6 +432,7 @@ convert_wanted(Reading *reading, uint32_t wanted)
 	return true;
 }
 
+/* The chosen member's value, checked, as the field's type */
 static bool
 convert(Reading *reading, MpField field)
 {

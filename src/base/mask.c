@@ -95,6 +95,7 @@ deceiver(const unsigned char *at)
 	return 0;
 }
 
+/* Replace each occurrence of one form of the secret with an asterisk */
 static void
 mask_form(char *text, const Form *form)
 {

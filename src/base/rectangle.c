@@ -84,6 +84,7 @@ cut(MpCell *cells, int count, bool by_account)
 	return run_count > 0 ? rectangles + 1 : 0;
 }
 
+/* Cut sorted cells into runs of one row, or of one column */
 static int
 collect_runs(const MpCell *cells, int count, bool by_account, Run *runs)
 {

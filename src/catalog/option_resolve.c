@@ -183,6 +183,7 @@ mp_option_same(const MpSettings *one, const MpSettings *other)
 	return true;
 }
 
+/* Do two settings give an option the same value? */
 static bool
 same_value(const MpSettings *one, const MpSettings *other,
 		   const MpOption *option)

@@ -357,6 +357,10 @@ open_attribute(MpAttribute *attribute, Form_pg_attribute att)
 	fmgr_info(function, &attribute->output);
 }
 
+/*
+ * Can a column of this type take the field's value as it is, without its
+ * type's input function?
+ */
 static bool
 is_direct(MpField field, Oid type, int32 typmod)
 {

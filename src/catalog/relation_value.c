@@ -93,6 +93,7 @@ tell_place(void *arg)
 				   place->attribute->name, place->table->name);
 }
 
+/* The field's value as a datum of the column's type */
 static Datum
 read_value(MpAttribute *attribute, const MpRecord *record)
 {

@@ -54,6 +54,10 @@ mixpanelAnalyzeForeignTable(Relation relation, AcquireSampleRowsFunc *func,
 	return true;
 }
 
+/*
+ * Read the whole table and keep a random sample of it, as ANALYZE does for
+ * local tables.
+ */
 static int
 mixpanelAcquireSampleRows(Relation relation, int elevel, HeapTuple *rows,
 						  int targrows,

@@ -62,6 +62,7 @@ mixpanelImportForeignSchema(ImportForeignSchemaStmt *stmt, Oid serverOid)
 	return NIL;
 }
 
+/* Does LIMIT TO or EXCEPT leave a table of this name in? */
 static bool
 is_wanted(const ImportForeignSchemaStmt *stmt, const char *name)
 {

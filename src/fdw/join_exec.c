@@ -110,6 +110,7 @@ mp_join_create_state(CustomScan *plan)
 	return (Node *) state;
 }
 
+/* Start the outer plan and the foreign scan, and prepare key and quals */
 static void
 begin_join(CustomScanState *node, EState *estate, int eflags)
 {
@@ -203,6 +204,7 @@ end_join(CustomScanState *node)
 	MemoryContextDelete(state->batch_context);
 }
 
+/* Start over, with other parameters perhaps */
 static void
 rescan_join(CustomScanState *node)
 {
@@ -278,6 +280,7 @@ next_pair(MpJoinState *state)
 	}
 }
 
+/* Read outer rows up to work_mem and sort them by key */
 static void
 load_batch(MpJoinState *state)
 {

@@ -312,6 +312,10 @@ plain_path(const RelOptInfo *rel)
 	return path;
 }
 
+/*
+ * Offer a join that looks the outer rows' keys up, if the inner side gives
+ * its key.
+ */
 static void
 add_join_path(const JoinSearch *search, MpKey *key)
 {
@@ -368,6 +372,10 @@ price_join(const JoinSearch *search, const MpKey *key, Path *path)
 					  cpu_operator_cost * list_length(search->clauses));
 }
 
+/*
+ * The chosen path as a plan: its clauses, what it gives, and where each
+ * column of that comes from.
+ */
 static Plan *
 mixpanelPlanLookupJoin(PlannerInfo *root,
 					   RelOptInfo *rel, CustomPath *best_path, List *tlist,

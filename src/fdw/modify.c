@@ -460,6 +460,10 @@ is_individual(const MpModify *modify, TupleTableSlot *planSlot)
 	return strcmp(type, "individual") == 0;
 }
 
+/*
+ * Refuse to delete the account that the statement's own requests authenticate
+ * with.
+ */
 static void
 check_own_account(const MpModify *modify, int64 account)
 {

@@ -151,6 +151,10 @@ is_of_organization(const MpModify *modify, TupleTableSlot *slot)
 		modify->settings->organization_id;
 }
 
+/*
+ * The new account that a row describes, checked as far as that is possible
+ * before it is sent.
+ */
 static void
 read_account(const MpModify *modify, TupleTableSlot *slot,
 			 MpNewAccount *account)

@@ -298,6 +298,10 @@ estimate_accounts(const MpPlanInfo *info, double tuples, double pinned,
 	cost->tuples = list ? tuples : pinned;
 }
 
+/*
+ * What a scan of memberships costs, where so many accounts and projects are
+ * pinned (below 0: none are).
+ */
 static void
 estimate_memberships(const MpPlanInfo *info, double tuples, double accounts,
 					 double projects, MpScanCost *cost)
@@ -325,6 +329,10 @@ estimate_memberships(const MpPlanInfo *info, double tuples, double accounts,
 	cost->tuples = tuples * Min(1.0, parents / all_parents);
 }
 
+/*
+ * Offer a scan, with the keys that the parameters add to those of the
+ * relation's own conditions.
+ */
 static void
 add_scan_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *param)
 {

@@ -154,6 +154,7 @@ make_key(const KeySearch *search, Node *column, Node *value, bool array)
 	return list_make1(key);
 }
 
+/* Is the node a key column of the relation? */
 static bool
 key_field(const KeySearch *search, Node *node, MpField *field)
 {

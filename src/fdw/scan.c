@@ -242,6 +242,10 @@ next_row(ForeignScanState *node)
 	return state;
 }
 
+/*
+ * The next row: first those that the API gives, then those that the
+ * transaction has added.
+ */
 static MpFetchState
 next_new_row(ForeignScanState *node)
 {

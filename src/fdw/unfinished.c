@@ -190,6 +190,7 @@ ask_all(Search *search)
 	list_free(asked);
 }
 
+/* List the organization's accounts, to learn which of the noted ones exist */
 static void
 ask(Search *search, int64 organization)
 {
@@ -212,6 +213,10 @@ ask(Search *search, int64 organization)
 	mp_fetch_end(fetch);
 }
 
+/*
+ * Keep an account that a noted creation may have made: by its id, or else by
+ * its name and the time of its creation.
+ */
 static void
 take_record(Search *search, const MpRecord *record, int64 organization)
 {
@@ -374,6 +379,7 @@ is_settled(const Search *search, const MpEntry *entry)
 	return more == 0;
 }
 
+/* What a COMMIT that was cut off may have changed */
 static char *
 commit_words(const MpEntry *entry)
 {

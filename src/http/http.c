@@ -157,6 +157,10 @@ initialise_curl(void)
 	return initialised;
 }
 
+/*
+ * The parts of a pool: what waits for its sockets, what its connections
+ * share, and its lanes.
+ */
 static bool
 open_pool(MpHttp *http)
 {

@@ -85,6 +85,10 @@ mp_poller_take(MpPoller *poller, MpPollerEvent *events, int max)
 
 #ifdef __linux__
 
+/*
+ * Open an epoll descriptor with a timer in it; false, with errno, if that
+ * fails.
+ */
 static bool
 open_kernel(MpPoller *poller)
 {
@@ -170,6 +174,7 @@ translate(uint32_t reported)
 	return events;
 }
 
+/* Take up to max events without waiting */
 static int
 take_some(MpPoller *poller, MpPollerEvent *events, int max)
 {
@@ -197,6 +202,10 @@ take_some(MpPoller *poller, MpPollerEvent *events, int max)
 
 #else							/* kqueue */
 
+/*
+ * Open an epoll descriptor with a timer in it; false, with errno, if that
+ * fails.
+ */
 static bool
 open_kernel(MpPoller *poller)
 {
@@ -265,6 +274,7 @@ translate(const struct kevent *reported)
 	return events;
 }
 
+/* Take up to max events without waiting */
 static int
 take_some(MpPoller *poller, MpPollerEvent *events, int max)
 {

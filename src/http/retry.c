@@ -76,6 +76,10 @@ mp_http_retry_is_doubtful(const MpAnswer *answer, MpOutcome outcome)
 		(answer->status != 503 || answer->retry_after < 0);
 }
 
+/*
+ * May a request with this outcome be sent again?  A POST only if it was
+ * certainly not carried out.
+ */
 static bool
 may_retry(const MpRequest *request, MpOutcome outcome)
 {

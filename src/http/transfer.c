@@ -294,6 +294,7 @@ set_options(MpRequest *request)
 	return true;
 }
 
+/* Where the request goes, through which proxy, and as whom */
 static bool
 set_address(MpRequest *request, CURL *easy)
 {
@@ -359,6 +360,7 @@ set_callbacks(MpRequest *request, CURL *easy)
 		== CURLE_OK;
 }
 
+/* Which connection the request may use, and how it is opened */
 static void
 set_connection(const MpRequest *request, CURL *easy)
 {

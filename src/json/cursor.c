@@ -362,6 +362,7 @@ pass_literal(MpJsonCursor *cursor, const char *literal)
 	return true;
 }
 
+/* Pass a number; false if it is not one */
 static bool
 pass_number(MpJsonCursor *cursor)
 {

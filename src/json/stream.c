@@ -279,6 +279,7 @@ take_answer(MpJsonStream *stream, char byte)
 		fail(stream, "neither an object nor an array");
 }
 
+/* The first byte of a value, or the end of an empty array */
 static void
 take_value(MpJsonStream *stream, char byte)
 {

@@ -144,6 +144,7 @@ mp_error_is_foreign(const MpCall *call)
 	return length > 0 && *bytes != '{' && *bytes != '[';
 }
 
+/* Why there was no answer that could be read */
 static void
 describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 {
@@ -237,6 +238,7 @@ unreachable_hint(const MpSettings *settings)
 					settings->server_name, settings->base_url);
 }
 
+/* What an answer's status means */
 static void
 describe_status(const MpCall *call, const MpSettings *settings,
 				MpError *error)
@@ -310,6 +312,7 @@ url_of(const MpCall *call, const MpSettings *settings)
 	return psprintf("%s%s", settings->base_url, path != NULL ? path : "");
 }
 
+/* SQLSTATE and hint for a status from 400 to 499 */
 static void
 describe_refusal(const MpCall *call, const MpSettings *settings,
 				 MpError *error)
@@ -427,6 +430,10 @@ append_words(const MpCall *call, const MpSettings *settings, MpError *error)
 								  foreign_words(words, settings));
 }
 
+/*
+ * The API allows no more requests for now: why the statement does not wait
+ * longer, and when to run it again.
+ */
 static void
 describe_rate_limit(const MpCall *call, const MpSettings *settings,
 					MpError *error)
@@ -452,6 +459,7 @@ describe_rate_limit(const MpCall *call, const MpSettings *settings,
 						   (answer->retry_after + 999) / 1000);
 }
 
+/* Which record and field of an answer cannot be read, and why */
 static void
 describe_body(const MpCall *call, const MpSettings *settings, MpError *error)
 {

@@ -233,6 +233,7 @@ step(MpFetch *fetch, bool *progress)
 	return MP_FETCH_WAIT;
 }
 
+/* Carry out what the judgement of an answer has decided */
 static void
 follow(MpFetch *fetch, MpVerdict verdict)
 {
@@ -285,6 +286,7 @@ free_calls(void *arg)
 	mp_record_release(&fetch->parent_record);
 }
 
+/* Start reading in the way that was chosen */
 static void
 begin_way(MpFetch *fetch)
 {
@@ -357,6 +359,10 @@ needs_names(MpWay way, const MpLookup *lookup)
 		(lookup->filtered & MP_FIELD_BIT(name)) != 0;
 }
 
+/*
+ * Queue the accounts or projects to be asked for, as far ahead as is useful,
+ * as their list comes in.
+ */
 static void
 read_parents(MpFetch *fetch)
 {
@@ -419,6 +425,7 @@ start_calls(MpFetch *fetch)
 	return started;
 }
 
+/* Start the request for one account or project */
 static MpCall *
 start_child(MpFetch *fetch, const MpParent *parent)
 {
@@ -467,6 +474,7 @@ read_slots(MpFetch *fetch, bool *progress)
 	return MP_FETCH_WAIT;
 }
 
+/* Read on in one slot; a row is in fetch->record */
 static MpFetchState
 read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 {

@@ -339,6 +339,10 @@ ask_parent(MpFetch *fetch, MpSlot *slot)
 	mp_fetch_set_slot(fetch, slot, MP_SLOT_ASKING_PARENT, call);
 }
 
+/*
+ * A 404 for an account's projects, and the account was then asked for: is the
+ * account gone, or is the route missing?
+ */
 static MpVerdict
 settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state)
 {

@@ -202,6 +202,10 @@ mp_session_check_client(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
+/*
+ * Wait until something happens to a request, at most timeout ms (-1: without
+ * limit), and let the pool act on it.
+ */
 static void
 wait_for_call(MpCall *call, long timeout)
 {

@@ -297,6 +297,7 @@ write_segment(MpKept *kept)
 	BufFileTell(file, &end_file, &end_offset);
 }
 
+/* Read the next piece of what was kept into the buffer */
 static void
 load_segment(MpReplay *replay)
 {

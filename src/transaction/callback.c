@@ -34,6 +34,10 @@ mp_callback_init(void)
 	RegisterSubXactCallback(end_subtransaction, NULL);
 }
 
+/*
+ * The one order in which a transaction's end reaches the modules: send before
+ * COMMIT, then undo what must not stay, then forget.
+ */
 static void
 end_transaction(XactEvent event, void *arg pg_attribute_unused())
 {

@@ -322,6 +322,7 @@ is_repeated(const MpChange *change)
 		(last->cid == change->cid && last->kind != MP_CHANGE_ADD);
 }
 
+/* Refuse a change that a guard forbids, or that contradicts an earlier one */
 static void
 check_change(const MpChange *change)
 {

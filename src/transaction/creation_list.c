@@ -247,6 +247,7 @@ set_state(MpCreation *creation, MpCreationState state)
 		mp_journal_answered(creation->journal, creation->id);
 }
 
+/* The steps that a creation may take */
 static bool
 is_step(MpCreationState from, MpCreationState to)
 {

@@ -113,6 +113,10 @@ settle_answers(int first, TimestampTz deadline)
 		continue;
 }
 
+/*
+ * Take the answers of creates that were under way when the transaction
+ * failed; is one still to come?
+ */
 static bool
 answers_pending(int first)
 {
@@ -134,6 +138,10 @@ answers_pending(int first)
 	return pending;
 }
 
+/*
+ * Has the create been answered?  Then what became of it is known, or known to
+ * be unknown.
+ */
 static void
 take_answer(MpCreation *creation)
 {
@@ -206,6 +214,7 @@ nap(TimestampTz until)
 	return !QueryCancelPending;
 }
 
+/* Send a deletion for each creation in the given state */
 static void
 start_deletions(int first, MpCreationState state)
 {
@@ -237,6 +246,7 @@ await_deletions(int first, TimestampTz deadline)
 		continue;
 }
 
+/* Take the answers of deletions; is one still to come? */
 static bool
 deletions_pending(int first)
 {
@@ -297,6 +307,7 @@ warn_of_rest(int first)
 	}
 }
 
+/* Name an account that may have stayed */
 static void
 warn_of(const MpCreation *creation)
 {

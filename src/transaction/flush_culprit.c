@@ -43,6 +43,7 @@ mp_flush_find_culprits(MpFlush *flush, const MpUnit *unit,
 	find_project(flush, unit, culprits);
 }
 
+/* Which account of a refused unit does not exist? */
 static void
 find_account(MpFlush *flush, const MpUnit *unit, MpCulprits *culprits)
 {

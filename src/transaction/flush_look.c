@@ -102,6 +102,10 @@ mp_flush_read_back(MpFlush *flush, const MpUnit *unit)
 	pfree(finals);
 }
 
+/*
+ * Read what a refused request may have changed in part, and note what is
+ * seen.
+ */
 static void
 read_back(MpFlush *flush, const int *finals, int count)
 {
@@ -140,6 +144,10 @@ attempt(void (*read) (void *), Look *look, char **why)
 	return error == NULL;
 }
 
+/*
+ * Collect the accounts and the projects of some changes, and sort the changes
+ * so that a record finds its own.
+ */
 static void
 begin_look(Look *look, MpFlush *flush, const int *finals, int count)
 {

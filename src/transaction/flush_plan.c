@@ -135,6 +135,10 @@ is_single(const MpSettings *settings, MpRoute bulk)
 	return settings->membership_write == MP_MEMBERSHIP_WRITE_SINGLE;
 }
 
+/*
+ * Cut additions into the fewest bulk calls that grant no pair which was not
+ * asked for.
+ */
 static void
 plan_adds(MpFlush *flush, const MpUnit *like, const FinalList *adds)
 {

@@ -64,6 +64,7 @@ mp_flush_report(MpFlush *flush)
 	return text.data;
 }
 
+/* One line of the report, such as "Applied: 2 (...)" */
 static void
 append_section(const MpFlush *flush, const Section *section, StringInfo text)
 {
@@ -110,6 +111,7 @@ mp_flush_name_changes(const MpFlush *flush, const int *finals, int count)
 	return text.data;
 }
 
+/* A change in words */
 static void
 append_change(const MpChange *change, MpChangeKind kind, StringInfo text)
 {

@@ -474,6 +474,7 @@ mp_flush_begin_read(MpFlush *flush, MpCall *call)
 	flush->side_call = mp_session_started(call);
 }
 
+/* Start the unit's request */
 static MpCall *
 start_call(const MpFlush *flush, const MpUnit *unit)
 {

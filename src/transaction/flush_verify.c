@@ -70,6 +70,10 @@ find_additions(const MpFlush *flush, int target, int *finals)
 	return count;
 }
 
+/*
+ * Read additions back on a server that may keep an old role; a role that was
+ * kept is replaced once, and must then be right.
+ */
 static void
 verify_target(MpFlush *flush, uint16 target, int *finals, int count)
 {

@@ -131,6 +131,7 @@ mp_journal_end(bool committed)
 	own_count = 0;
 }
 
+/* Write an entry and its transaction id to disk, before anything is sent */
 static MpJournalEntry
 add_entry(MpEntry *entry, const MpSettings *settings)
 {
@@ -220,6 +221,7 @@ is_slot_usable(void)
 	return fstat(slot_fd, &status) == 0 && status.st_nlink > 0;
 }
 
+/* Take the first slot file that no running backend owns */
 static void
 take_slot(void)
 {

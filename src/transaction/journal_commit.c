@@ -63,6 +63,10 @@ mp_journal_next_change(const char **position, MpNotedChange *change,
 	return true;
 }
 
+/*
+ * Note what this COMMIT is about to change in one place (server, user and
+ * organization).
+ */
 static void
 note_place(const MpFinal *finals, int count, int first)
 {

@@ -117,6 +117,10 @@ mp_journal_forget(const MpLeft *left)
 	PG_END_TRY();
 }
 
+/*
+ * Add what a slot file names to the list; the file is closed whatever
+ * happens.
+ */
 static List *
 read_slot(List *found, const char *path, bool warn)
 {
@@ -144,6 +148,10 @@ read_slot(List *found, const char *path, bool warn)
 	return result;
 }
 
+/*
+ * The open entries of a slot: those of transactions that committed are freed,
+ * and the others are added to the list.
+ */
 static List *
 take_entries(List *found, const char *path, int fd, bool warn)
 {

@@ -256,6 +256,7 @@ fill_header(SlotHeader *header)
 	FIN_CRC32C(header->crc);
 }
 
+/* Is this a slot, and of this cluster? */
 static MpSlotVerdict
 judge_header(const char *data, size_t size)
 {
@@ -312,6 +313,7 @@ take_record(MpSlot *slot, const RecordHead *head)
 	return false;
 }
 
+/* Add an entry that was read to the slot's list; false if it is cut short */
 static bool
 take_entry(MpSlot *slot, const RecordHead *head)
 {
@@ -409,6 +411,10 @@ add_note(int fd, off_t offset, RecordType type, const MpEntry *entry,
 	return append(fd, offset, (const char *) &record, sizeof(record));
 }
 
+/*
+ * Write at offset, or at the end, all or nothing.  The new size, or 0 where it
+ * was written at the end; -1 with errno if it failed.
+ */
 static off_t
 append(int fd, off_t offset, const char *data, size_t length)
 {
