@@ -143,8 +143,8 @@ static const Spelling *find_spelling(Reading *reading,
 									 const MpJsonString *name, size_t number);
 static bool is_spelled(const Spelling *spelling, MpRecordKind kind,
 					   const MpJsonString *name);
-static void consider(Reading *reading, const Spelling *spelling,
-					 const MpJsonValue *value);
+static void note_candidate(Reading *reading, const Spelling *spelling,
+						   const MpJsonValue *value);
 static void note_secret(MpRecord *record, const MpJsonValue *value);
 
 static MpField key_field(MpRecordKind kind);
@@ -303,7 +303,7 @@ read_members(Reading *reading)
 		if (!mp_json_cursor_value(cursor, &value))
 			return fail_json(reading, &name);
 		if (spelling != NULL && value.kind != MP_JSON_NULL)
-			consider(reading, spelling, &value);
+			note_candidate(reading, spelling, &value);
 		else if (spelling != NULL)
 			reading->record->nulls |= MP_FIELD_BIT(spelling->field);
 		name.length = 0;
@@ -342,7 +342,8 @@ is_spelled(const Spelling *spelling, MpRecordKind kind,
 }
 
 static void
-consider(Reading *reading, const Spelling *spelling, const MpJsonValue *value)
+note_candidate(Reading *reading, const Spelling *spelling,
+			   const MpJsonValue *value)
 {
 	Candidate  *candidate = &reading->candidates[spelling->field];
 	uint32_t	bit = MP_FIELD_BIT(spelling->field);
@@ -465,7 +466,7 @@ convert(Reading *reading, MpField field)
 		fail(reading, candidate->spelling->name, wrong);
 }
 
-/* NULL or what is wrong; so are the next ones. */
+/* Each conversion below returns NULL, or what is wrong with the value. */
 static const char *
 convert_integer(const MpJsonValue *value, int64_t lowest, int64_t *integer)
 {

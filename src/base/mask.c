@@ -173,7 +173,10 @@ symbol_of(const Form *form, size_t i)
 	return (unsigned char) base64_digits[bits >> shift & 63];
 }
 
-/* Those outside have no bit in a symbol that is looked at. */
+/*
+ * The i-th byte that the form encodes.  Neighbours that are not known count as
+ * 0: none of their bits is part of a symbol that is compared.
+ */
 static unsigned char
 byte_of(const Form *form, size_t i)
 {

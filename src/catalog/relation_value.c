@@ -30,7 +30,7 @@ typedef struct Place
 	const MpAttribute *attribute;
 } Place;
 
-static void tell_place(void *arg);
+static void add_context(void *arg);
 static Datum read_value(MpAttribute *attribute, const MpRecord *record);
 static Datum read_text(MpAttribute *attribute, const MpValue *value);
 static bool is_local_time(Oid type);
@@ -54,7 +54,7 @@ mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
 	Place		place = {.table = table};
 	ErrorContextCallback callback = {
 		.previous = error_context_stack,
-		.callback = tell_place,
+		.callback = add_context,
 		.arg = &place,
 	};
 
@@ -84,7 +84,7 @@ mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
 }
 
 static void
-tell_place(void *arg)
+add_context(void *arg)
 {
 	const Place *place = arg;
 
@@ -389,7 +389,7 @@ mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
 	Place		place = {.table = table,.attribute = attribute};
 	ErrorContextCallback callback = {
 		.previous = error_context_stack,
-		.callback = tell_place,
+		.callback = add_context,
 		.arg = &place,
 	};
 	char	   *text;

@@ -42,7 +42,7 @@ mixpanelForeignAsyncConfigureWait(AsyncRequest *areq)
 	if (mp_fetch_ready(scan->fetch))
 	{
 		complete(areq);
-		mp_session_kick();
+		mp_session_make_readable();
 	}
 	if (areq->callback_pending && is_first(areq))
 		AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,

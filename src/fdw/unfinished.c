@@ -74,18 +74,19 @@ static bool is_named(const MpValue *value, const char *text, bool suffix);
 static bool is_dated(const MpRecord *record, const MpEntry *entry);
 static const Found *find_id(const Search *search, int64 organization,
 							int64 id);
-static void tell_account(Search *search, const MpLeft *left);
-static void tell_commit(Search *search, const MpLeft *left);
+static void report_account(Search *search, const MpLeft *left);
+static void report_commit(Search *search, const MpLeft *left);
 static bool is_settled(const Search *search, const MpEntry *entry);
 static char *commit_words(const MpEntry *entry);
-static void tell_nameless(Search *search, List *all);
+static void report_nameless(Search *search, List *all);
 static List *list_alike(const Search *search, const MpEntry *like);
 static bool is_like(const MpEntry *a, const MpEntry *b);
 static List *list_matches(const Search *search, const MpEntry *like,
 						  List *all, bool *sure);
 static bool is_known(const MpEntry *like, int64 id, List *all);
 static bool is_under_way(const MpEntry *like, List *all);
-static void tell_group(Search *search, List *group, List *matches, bool sure);
+static void report_group(Search *search, List *group, List *matches,
+						 bool sure);
 static char *account_words(const Search *search, const MpEntry *entry);
 static void add_row(Search *search, const MpEntry *entry, int64 account,
 					const char *reason);
@@ -119,12 +120,12 @@ mixpanel_sa_fdw_unfinished(PG_FUNCTION_ARGS)
 		const MpLeft *left = lfirst(cell);
 
 		if (left->entry.kind == MP_ENTRY_COMMIT)
-			tell_commit(&search, left);
+			report_commit(&search, left);
 		else if (left->entry.account != 0 ||
 				 !is_asked(&search, &left->entry))
-			tell_account(&search, left);
+			report_account(&search, left);
 	}
-	tell_nameless(&search, mp_journal_read(false));
+	report_nameless(&search, mp_journal_read(false));
 	return (Datum) 0;
 }
 
@@ -321,7 +322,7 @@ find_id(const Search *search, int64 organization, int64 id)
 /* ---- accounts whose id is known ---- */
 
 static void
-tell_account(Search *search, const MpLeft *left)
+report_account(Search *search, const MpLeft *left)
 {
 	const MpEntry *entry = &left->entry;
 
@@ -349,7 +350,7 @@ account_words(const Search *search, const MpEntry *entry)
 /* ---- a COMMIT ---- */
 
 static void
-tell_commit(Search *search, const MpLeft *left)
+report_commit(Search *search, const MpLeft *left)
 {
 	const MpEntry *entry = &left->entry;
 
@@ -418,7 +419,7 @@ commit_words(const MpEntry *entry)
 
 /* Those of one name and organization together. */
 static void
-tell_nameless(Search *search, List *all)
+report_nameless(Search *search, List *all)
 {
 	ListCell   *cell;
 
@@ -436,8 +437,8 @@ tell_nameless(Search *search, List *all)
 		if (linitial(group) != lfirst(cell) || is_under_way(entry, all))
 			continue;
 		matches = list_matches(search, entry, all, &sure);
-		tell_group(search, group, matches,
-				   sure && list_length(matches) <= list_length(group));
+		report_group(search, group, matches,
+					 sure && list_length(matches) <= list_length(group));
 	}
 }
 
@@ -528,7 +529,7 @@ is_under_way(const MpEntry *like, List *all)
  * not show is forgotten once it can appear no more.
  */
 static void
-tell_group(Search *search, List *group, List *matches, bool sure)
+report_group(Search *search, List *group, List *matches, bool sure)
 {
 	int			count = list_length(matches);
 

@@ -281,7 +281,7 @@ mp_session_run(void)
 }
 
 void
-mp_session_kick(void)
+mp_session_make_readable(void)
 {
 	mp_http_wake(pool);
 }

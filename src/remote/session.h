@@ -109,7 +109,7 @@ extern bool mp_session_wait_until(TimestampTz deadline);
 /* The descriptor that is readable when mp_session_run() has work. */
 extern int	mp_session_descriptor(void);
 extern void mp_session_run(void);
-extern void mp_session_kick(void);
+extern void mp_session_make_readable(void);
 
 /*
  * What is known of the place that the settings lead to; valid until the next
