@@ -53,7 +53,7 @@ test_backpressure(void)
 	int			i;
 
 	client_begin();
-	settings.request_timeout = 100;
+	settings.request_timeout = 1000;
 	client_reply_long(head, 50 * MEGABYTE, REPLY_KEEP);
 	request = client_stream("/list");
 	while (mp_http_peek(request, &bytes) < MP_HTTP_BACKLOG / 2)
@@ -61,8 +61,8 @@ test_backpressure(void)
 
 	/* A reader that does not read, for longer than request_timeout. */
 	client_runs = 0;
-	for (i = 0; i < 5; i++)
-		client_step(50);
+	for (i = 0; i < 6; i++)
+		client_step(200);
 	ok(mp_http_peek(request, &bytes) <= MP_HTTP_BACKLOG, "it is paused");
 	is_int(mp_http_answer(request)->outcome, MP_OUTCOME_PENDING,
 		   "silence while paused is none");
