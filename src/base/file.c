@@ -44,6 +44,7 @@ mp_file_read(const char *path, MpFileOpener opener, size_t limit,
 	return verdict;
 }
 
+/* Append what the file holds, up to limit bytes */
 static MpFileVerdict
 read_some(int fd, size_t limit, MpBuffer *buffer)
 {

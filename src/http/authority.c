@@ -151,6 +151,10 @@ open_file(const char *path, int flags)
 	return open(path, flags);
 }
 
+/*
+ * Say why the ca_file cannot be used, where the request keeps libcurl's
+ * words.
+ */
 static void
 note_fault(MpRequest *request, MpFileVerdict verdict, int error)
 {

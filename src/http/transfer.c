@@ -337,6 +337,7 @@ set_method(const MpRequest *request, CURL *easy)
 							mp_http_method_name(request->method)) == CURLE_OK;
 }
 
+/* The functions of ours that libcurl calls during the transfer */
 static bool
 set_callbacks(MpRequest *request, CURL *easy)
 {
