@@ -152,6 +152,10 @@ copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
 	mixpanel_sa_fdw.so sql expected src test doc README.md \
 	CHANGELOG.md CONTRIBUTING.md LICENSE META.json debian
 
+mkdir "$room/bin"
+ln -s "$room/repo/test/initdb" "$room/bin/initdb"
+as_owner chmod 755 "$room/bin" 2>/dev/null || :
+
 # Paths of the tests, in order, that the names choose.
 list_tests()
 {
@@ -242,7 +246,8 @@ run()
 
 	[ $# -gt 0 ] || return 0
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
-	as_owner env -C "$room/repo" PATH="$bindir:$PATH" \
+	as_owner env -C "$room/repo" PATH="$room/bin:$bindir:$PATH" \
+		MP_INITDB="$bindir/initdb" MP_INITDB_TEMPLATES="$room/templates" \
 		PERL5LIB="$pgxs/test/perl:$room/repo/test/perl" \
 		PG_REGRESS="$pgxs/test/regress/pg_regress" \
 		PG_TEST_PORT_DIR="$room/ports" \

@@ -340,7 +340,11 @@ $test->rows(create('goes on'));
 # ---- another cluster ----
 
 # Its slots come from a data directory that is not its own.
-my $copy = MixpanelTest->new('copy');
+my $copy = do {
+	local $ENV{MP_OWN_IDENTIFIER} = 1;
+
+	MixpanelTest->new('copy');
+};
 
 mkdir $copy->node->data_dir . '/' . FOLDER or die "mkdir: $!";
 system('cp', "$folder/slot", $copy->node->data_dir . '/' . FOLDER . '/slot.0')
