@@ -11,7 +11,7 @@ DATA = sql/mixpanel_sa_fdw--1.0.sql \
 	sql/mixpanel_sa_fdw--1.0--1.1.sql
 
 # The pages are installed in one folder, see "documents" below.
-PAGES := README.md CHANGELOG.md LICENSE $(wildcard doc/*.md)
+PAGES := README.md CHANGELOG.md LICENSE MAINTAINER $(wildcard doc/*.md doc/*.svg)
 DOCS = $(addprefix doc/installed/,$(notdir $(PAGES)))
 
 OBJS = \

@@ -150,7 +150,7 @@ fi
 make_room
 copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
 	mixpanel_sa_fdw.so sql expected src test doc README.md \
-	CHANGELOG.md CONTRIBUTING.md LICENSE META.json debian
+	CHANGELOG.md CONTRIBUTING.md LICENSE MAINTAINER META.json debian
 
 mkdir "$room/bin"
 ln -s "$room/repo/test/initdb" "$room/bin/initdb"

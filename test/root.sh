@@ -16,6 +16,7 @@ suite_of()
 		15) echo bookworm ;;
 		17) echo trixie ;;
 		18) echo sid ;;
+		19) echo experimental ;;
 		*) return 1 ;;
 	esac
 }
@@ -94,20 +95,38 @@ make_root()
 	) 9>"$root.lock"
 }
 
+# Experimental is no whole suite: what it has is added to sid, and apt takes
+# from it only what is asked for.
+experimental_preferences='Package: src:postgresql-19 src:libkqueue
+Pin: release a=experimental
+Pin-Priority: 900'
+
 # A private mount name space leaves no mount behind, even if this is killed.
 build_root()
 {
-	local root=$1 suite=$2
+	local root=$1 suite=$2 mirror options=()
 	shift 2
 
+	mirror=$(find_mirror)
+	set -- --include="$(IFS=,; echo "$*")"
+	if [ "$suite" = experimental ]
+	then
+		# shellcheck disable=SC2016
+		options+=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"
+			echo "$PREFERENCES" >"$1/etc/apt/preferences.d/experimental"')
+		set -- "$@" sid "$root.new" "deb $mirror sid main" \
+			"deb $mirror experimental main"
+	else
+		set -- "$@" "$suite" "$root.new" "$mirror"
+	fi
 	rm -rf --one-file-system "$root.new"
-	unshare --mount mmdebstrap --quiet --variant=minbase --format=directory \
+	PREFERENCES=$experimental_preferences unshare --mount \
+		mmdebstrap --quiet --variant=minbase --format=directory \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--dpkgopt=force-unsafe-io \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		--include="$(IFS=,; echo "$*")" \
-		"$suite" "$root.new" "$(find_mirror)" || return
+		"${options[@]}" "$@" || return
 	rm -rf --one-file-system "$root"
 	mv "$root.new" "$root"
 	describe_root "$suite" "$@" >"$root.made-of"

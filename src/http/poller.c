@@ -13,7 +13,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#ifdef __linux__
+/* test/kqueue.sh has a kqueue on Linux: libkqueue. */
+#if defined(__linux__) && !defined(MP_USE_KQUEUE)
+#define USE_EPOLL
+#endif
+
+#ifdef USE_EPOLL
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #else
@@ -31,7 +36,7 @@
 struct MpPoller
 {
 	int			descriptor;
-#ifdef __linux__
+#ifdef USE_EPOLL
 	int			timer;			/* a timerfd, watched by descriptor */
 #endif
 };
@@ -83,7 +88,7 @@ mp_poller_take(MpPoller *poller, MpPollerEvent *events, int max)
 	return take_some(poller, events, max);
 }
 
-#ifdef __linux__
+#ifdef USE_EPOLL
 
 /*
  * Open an epoll descriptor with a timer in it; false, with errno, if that

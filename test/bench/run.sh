@@ -4,12 +4,12 @@
 # (Debian or a derivative), builds, installs the extension, and runs every workload
 # on a server and a simulator of its own, which are gone afterwards.
 #
-#	test/bench/run.sh [--quick] [--only TEXT] [--csv FILE] [--picture FOLDER]
+#	test/bench/run.sh [--quick] [--only TEXT] [--csv FILE] [--picture FILE]
 #
 # --quick	one run each, of smaller sizes
 # --only	the workloads whose name contains TEXT
 # --csv		writes the table to FILE as well
-# --picture	draws ratios.png into FOLDER, where gnuplot is there
+# --picture	writes the picture of the table to FILE, an SVG
 #
 # It judges nothing: what must hold is tested in test/t.  PG_CONFIG chooses the
 # server.
@@ -18,7 +18,7 @@ set -eu
 . "$(dirname "$0")/../lib.sh"
 
 usage='usage: test/bench/run.sh [--quick] [--only TEXT] [--csv FILE]
-	[--picture FOLDER]'
+	[--picture FILE]'
 csv='' picture='' options=()
 while [ $# -gt 0 ]
 do
@@ -59,13 +59,6 @@ as_owner env PATH="$bindir:$PATH" BENCH_NGINX="$(find_nginx)" \
 	PERL5LIB="$room/repo/test/perl:$room/repo/test/bench" LC_ALL=C \
 	perl "$room/repo/test/bench/bench.pl" "${options[@]}" >"$room/result.csv"
 
-perl "$repo/test/bench/table" <"$room/result.csv"
+perl "$repo/test/bench/table" <"$room/result.csv" | tee "$room/table"
 [ -z "$csv" ] || cp "$room/result.csv" "$csv"
-if [ -n "$picture" ] && command -v gnuplot >/dev/null
-then
-	mkdir -p "$picture"
-	perl "$repo/test/bench/table" --ratios <"$room/result.csv" >"$room/ratios"
-	[ ! -s "$room/ratios" ] || gnuplot \
-		-e "ratios='$room/ratios'; picture='$picture/ratios.png'" \
-		"$repo/test/bench/picture.gp"
-fi
+[ -z "$picture" ] || perl "$repo/test/bench/chart" <"$room/table" >"$picture"

@@ -111,4 +111,30 @@ my ($words) = content_of('debian/copyright') =~ /^License: PostgreSQL\n (.*)/ms;
 is($words =~ s/^ //gmr =~ s/^\.$//gmr,
 	found_in('LICENSE', qr/^(Permission.*)/ms), 'and its words');
 
+# ---- who answers ----
+
+# One place, which says that it is a placeholder as long as it is one.
+my ($maintainer, $mail) = content_of('MAINTAINER') =~ /\A((?:.*) <(.*)>)$/m
+  or die "MAINTAINER begins with no name and address\n";
+
+is($meta->{maintainer}, $maintainer, 'META.json names the maintainer');
+is(found_in('debian/control.in', qr/^Maintainer: (.*)$/m),
+	$maintainer, 'and debian/control.in');
+is(found_in('debian/changelog', qr/^ -- (.*?>)/m),
+	$maintainer, 'and the newest entry of debian/changelog');
+is( content_of('MAINTAINER') =~ /placeholder/ ? 'placeholder' : 'address',
+	$mail =~ /[@.]example\.org$/ ? 'placeholder' : 'address',
+	'MAINTAINER says whether it is a placeholder');
+my $has_contact = content_of('debian/copyright') =~ /^Upstream-Contact:/m;
+is($has_contact ? 'address' : 'placeholder',
+	$mail =~ /[@.]example\.org$/ ? 'placeholder' : 'address',
+	'and debian/copyright has a contact where there is one');
+
+# ---- pictures ----
+
+is(content_of('doc/benchmark.svg'),
+	scalar `test/bench/chart <doc/performance.md`,
+	'the picture of the benchmark is that of the table; else run '
+	  . 'test/bench/chart <doc/performance.md >doc/benchmark.svg');
+
 done_testing();
