@@ -113,7 +113,8 @@ OBJS = \
 REGRESS = $(foreach f,$(sort $(wildcard sql/*.sql)),\
 	$(if $(findstring --,$(f)),,$(f:sql/%.sql=%)))
 
-EXTRA_CLEAN = doc/installed test/unit/build test/fuzz/build $(MODULE_big)-*.zip
+EXTRA_CLEAN = build doc/installed test/unit/build test/fuzz/build \
+	$(MODULE_big)-*.zip $(MODULE_big)-*.tar
 
 # ---- libraries ----
 
@@ -269,6 +270,17 @@ dist:
 	git archive --format zip --prefix=$(EXTENSION)-$(DISTVERSION)/ \
 	  --output $(DISTDIR)/$(EXTENSION)-$(DISTVERSION).zip HEAD
 
+# The contents of a container image, for a server in another one: see
+# test/package/image_root.
+IMAGE = $(EXTENSION)-$(DISTVERSION)-pg$(MAJORVERSION).tar
+.PHONY: image
+image: all
+	rm -rf build/image
+	$(MAKE) -s install DESTDIR='$(CURDIR)/build/image'
+	PG_CONFIG='$(PG_CONFIG)' test/package/image_root \
+	  '$(CURDIR)/build/image' '$(IMAGE)'
+	rm -rf build/image
+
 help:
 	@echo 'make                    build for the server that PG_CONFIG names'
 	@echo 'make install            install into it'
@@ -284,6 +296,7 @@ help:
 	@echo 'make check-symbols      no call that the server would catch'
 	@echo 'make indent             format the C sources in place'
 	@echo 'make dist               archive for PGXN'
+	@echo 'make image              contents of a container image, as a tar'
 	@echo 'make clean              remove what was built'
 	@echo
 	@echo 'WERROR=1                warnings are errors'
@@ -291,5 +304,6 @@ help:
 	@echo
 	@echo 'test/demo.sh            a tour; installs what is missing'
 	@echo 'test/check.sh           every test; installs what is missing'
-	@echo 'test/matrix.sh          every test with PostgreSQL 15, 17 and 18'
+	@echo 'test/matrix.sh          every test with PostgreSQL 15, 17, 18 and 19'
 	@echo 'test/package.sh         the packages, built, installed and used'
+	@echo 'test/kqueue.sh          the unit tests with the poller of the BSDs'

@@ -8,11 +8,12 @@
 #	autopkg	the package's own test, run by autopkgtest
 #	pgxn	the archive of "make dist" installed by pgxnclient, and removed
 #	make	make install, installcheck, uninstall
+#	image	the contents of a container image; from PostgreSQL 18 on
 #
-#	test/package.sh [VERSION]
+#	test/package.sh [VERSION [STEP...]]
 #
-# Needs root, Debian and git.  VERSION is 15 unless told otherwise.  What was
-# made is left in test/log/package.
+# Needs root, Debian and git.  VERSION is 15 unless told otherwise; the steps are
+# those above, in that order.  What was made is left in test/log/package.
 set -eu
 
 . "$(dirname "$0")/lib.sh"
@@ -20,6 +21,8 @@ set -eu
 
 time_limit=1200 # seconds for one step
 version=${1:-15}
+[ $# -eq 0 ] || shift
+steps=${*:-deb smoke autopkg pgxn make image}
 suite=$(suite_of "$version") ||
 	die "no suite of Debian is known to have PostgreSQL $version"
 reason=$(why_no_roots)
@@ -38,12 +41,27 @@ build_dependencies()
 		"$repo/debian/control.in" | sed 's/^debhelper-compat$/debhelper/'
 }
 
+# The root folder of a step, made where it is not there.
 # shellcheck disable=SC2046
-make_roots()
+root_for()
 {
-	quietly make_root "package-$version" "$suite" $(build_dependencies) \
-		build-essential fakeroot lintian pgxnclient unzip
-	quietly make_root "bare-$version" "$suite" apt-utils
+	case $1 in
+		smoke | autopkg)
+			quietly make_root "bare-$version" "$suite" apt-utils
+			echo "bare-$version"
+			;;
+		image)
+			quietly make_root "postgresql-$version" "$suite" \
+				$(packages_for "$version") $test_packages
+			echo "postgresql-$version"
+			;;
+		*)
+			quietly make_root "package-$version" "$suite" \
+				$(build_dependencies) build-essential fakeroot lintian \
+				pgxnclient unzip
+			echo "package-$version"
+			;;
+	esac
 }
 
 # The release: its archive for PGXN and Debian's source of it.
@@ -81,14 +99,13 @@ step()
 	fi
 }
 
-make_roots
 export_release
-for name in deb smoke autopkg pgxn make
+for name in $steps
 do
-	case $name in
-		smoke | autopkg) step "$name" "bare-$version" ;;
-		*) step "$name" "package-$version" ;;
-	esac
+	[ -x "$repo/test/package/$name" ] || die "there is no step $name"
+	# Earlier versions find an extension in their own folders only.
+	[ "$name" != image ] || [ "$version" -ge 18 ] || continue
+	step "$name" "$(root_for "$name")"
 done
 
 rm -rf "$kept"
