@@ -176,7 +176,7 @@ test_versions()
 
 	own=$("$PG_CONFIG" --version | sed 's/^[^0-9]*//; s/[^0-9].*//')
 	set --
-	for version in 15 17 18
+	for version in 15 17 18 19
 	do
 		[ "$version" = "$own" ] || set -- "$@" "$version"
 	done

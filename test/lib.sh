@@ -287,7 +287,7 @@ start_simulator()
 		as_owner "$MP_SIMULATOR" --port 0 --die-with-stdin "$@"
 	}
 	simulator_pid=$SIMULATOR_PID
-	read -r -t 10 line <&"${SIMULATOR[0]}" || die 'the simulator did not start'
+	read -r -t 60 line <&"${SIMULATOR[0]}" || die 'the simulator did not start'
 	export MP_SIMULATOR_PORT=${line##*:}
 }
 

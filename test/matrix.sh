@@ -1,7 +1,8 @@
 #!/bin/bash
 # Build, warnings as errors, and test with several versions of PostgreSQL, each
 # in a root folder of the Debian suite that has it (test/root.sh): 15 bookworm,
-# 17 trixie, 18 sid, which also brings its compiler, libcurl and jansson.
+# 17 trixie, 18 sid, 19 experimental on sid, which also brings its compiler,
+# libcurl and jansson.
 #
 #	test/matrix.sh [--if-possible] [--short] [--report FILE] [VERSION...]
 #
@@ -165,14 +166,14 @@ make_room
 [ -n "$reason" ] || need_packages mmdebstrap
 
 # Two at once, as most of it is waiting for the mirror and unpacking.
-for version in ${versions:-15 17 18}
+for version in ${versions:-15 17 18 19}
 do
 	[ -z "$reason" ] || break
 	make_version "$version" >"$room/$version.made" 2>&1 &
 	eval "maker_$version=$!"
 done
 
-for version in ${versions:-15 17 18}
+for version in ${versions:-15 17 18 19}
 do
 	if [ -n "$reason" ]
 	then
