@@ -104,20 +104,18 @@ Pin-Priority: 900'
 # A private mount name space leaves no mount behind, even if this is killed.
 build_root()
 {
-	local root=$1 suite=$2 mirror options=()
+	local root=$1 suite=$2 mirror target options=()
 	shift 2
 
 	mirror=$(find_mirror)
-	set -- --include="$(IFS=,; echo "$*")"
+	target=("$suite" "$root.new" "$mirror")
 	if [ "$suite" = experimental ]
 	then
 		# shellcheck disable=SC2016
-		options+=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"
+		options=(--setup-hook='mkdir -p "$1/etc/apt/preferences.d"
 			echo "$PREFERENCES" >"$1/etc/apt/preferences.d/experimental"')
-		set -- "$@" sid "$root.new" "deb $mirror sid main" \
-			"deb $mirror experimental main"
-	else
-		set -- "$@" "$suite" "$root.new" "$mirror"
+		target=(sid "$root.new" "deb $mirror sid main"
+			"deb $mirror experimental main")
 	fi
 	rm -rf --one-file-system "$root.new"
 	PREFERENCES=$experimental_preferences unshare --mount \
@@ -126,7 +124,7 @@ build_root()
 		--dpkgopt=force-unsafe-io \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"${options[@]}" "$@" || return
+		"${options[@]}" --include="$(IFS=,; echo "$*")" "${target[@]}" || return
 	rm -rf --one-file-system "$root"
 	mv "$root.new" "$root"
 	describe_root "$suite" "$@" >"$root.made-of"
