@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+#include "utils/tuplestore.h"
 
 #include "base/version.h"
 #include "catalog/setting.h"

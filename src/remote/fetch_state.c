@@ -16,7 +16,7 @@
 
 static void drop_kept(MpSlot *slot);
 static const char *slot_state_name(MpSlotState state);
-static bool is_step(MpSlotState from, MpSlotState to) pg_attribute_unused();
+pg_attribute_unused() static bool is_step(MpSlotState from, MpSlotState to);
 
 void
 mp_fetch_set_fixed(MpFetch *fetch, bool by_project)
