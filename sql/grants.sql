@@ -110,7 +110,7 @@ INSERT INTO service_accounts (username, expires) VALUES ('sooner', '2027-01-01')
 INSERT INTO service_accounts (username, expires) VALUES ('rounded', '2027-01-01 00:00:00.4567') RETURNING id, expires, secret;
 
 
--- a secret that was shown is worth nothing after a rollback
+-- a secret that was shown is no longer valid after a rollback
 SET client_min_messages = notice;
 BEGIN;
 INSERT INTO service_accounts (username) VALUES ('one'), ('two') RETURNING username, secret IS NOT NULL AS secret;

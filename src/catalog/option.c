@@ -202,7 +202,7 @@ check_pairs(List *options, int place)
 				mp_option_find(options, other->name) != NULL)
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						 errmsg("options \"%s\" and \"%s\" exclude each other",
+						 errmsg("options \"%s\" and \"%s\" cannot be used together",
 								one->name, other->name),
 						 errhint("Drop one of them.")));
 }
@@ -223,7 +223,7 @@ check_insecure(List *options)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid value for option \"%s\": \"%s\"", "base_url",
 						base_url),
-				 errdetail("Over http the credentials could be read on the way."),
+				 errdetail("Credentials that are sent by http can be read on the network."),
 				 errhint("Use https, or let a superuser set \"allow_insecure_http\".")));
 }
 

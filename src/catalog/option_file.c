@@ -61,7 +61,7 @@ mp_option_read_secret(const char *path)
 	if (secret == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("secret_file \"%s\" holds no secret", path),
+				 errmsg("secret_file \"%s\" does not contain a secret", path),
 				 errdetail("Its first line %s.", wrong)));
 	return secret;
 }

@@ -182,7 +182,7 @@ mp_relation_key(const MpTable *table, MpField field)
 				 errmsg("foreign table \"%s\" has no column for \"%s\"",
 						table->name,
 						mp_relation_attribute_name(table, field)),
-				 errdetail("The statement needs it to tell which row it means."),
+				 errdetail("The statement needs it to identify its rows."),
 				 errhint("Add the column, or name an existing one with the column option \"field\".")));
 	return attnum;
 }
@@ -243,7 +243,7 @@ find_relation(Relation rel)
 		mp_closest_try(&closest, relations[i].name);
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_TABLE_NOT_FOUND),
-			 errmsg("foreign table \"%s\" stands for \"%s\", which Mixpanel does not have",
+			 errmsg("foreign table \"%s\" refers to unknown object \"%s\"",
 					RelationGetRelationName(rel), object),
 			 closest.best != NULL ?
 			 errhint("Perhaps you meant \"%s\": set the table option \"object\" to it.",
@@ -305,7 +305,7 @@ find_column(const MpRelation *relation, Relation rel, AttrNumber attnum)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_FDW_COLUMN_NAME_NOT_FOUND),
-			 errmsg("column \"%s\" of foreign table \"%s\" stands for \"%s\", which \"%s\" does not have",
+			 errmsg("column \"%s\" of foreign table \"%s\" refers to unknown field \"%s\" of \"%s\"",
 					name, RelationGetRelationName(rel), field,
 					relation->name),
 			 closest.best != NULL ?
@@ -333,7 +333,7 @@ refuse_twin(const MpTable *table, int index)
 			continue;
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_COLUMN),
-				 errmsg("columns \"%s\" and \"%s\" of foreign table \"%s\" stand for the same field \"%s\"",
+				 errmsg("columns \"%s\" and \"%s\" of foreign table \"%s\" refer to the same field \"%s\"",
 						other->name, attribute->name, table->name,
 						attribute->column->name),
 				 errhint("Drop one of them, or set its column option \"field\" to another field.")));

@@ -192,11 +192,11 @@ read_secret(MpAttribute *attribute, const MpText *text)
 		FlushErrorState();
 		ereport(ERROR,
 				(errcode(code),
-				 errmsg("the secret of the new service account is no value of column \"%s\", whose type is %s",
+				 errmsg("the secret of the new service account is not valid for column \"%s\" of type %s",
 						attribute->name,
 						format_type_with_typemod(attribute->type,
 												 attribute->typmod)),
-				 errhint("The type text takes every secret that the database's encoding can hold.")));
+				 errhint("Type text can store every secret that the database's encoding can represent.")));
 	}
 	PG_END_TRY();
 	return datum;
@@ -377,7 +377,7 @@ mp_relation_id(const MpTable *table, TupleTableSlot *slot, MpField field)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid %s: " INT64_FORMAT, name, id),
-				 errdetail("Ids of Mixpanel are positive integers.")));
+				 errdetail("Mixpanel's ids are positive integers.")));
 	return id;
 }
 
@@ -431,7 +431,7 @@ mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 				(errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
 				 errmsg("column \"%s\" is out of range",
 						attribute->name),
-				 errdetail("The API takes the years 1 to 9999.")));
+				 errdetail("The API accepts the years 1 to 9999.")));
 	return text;
 }
 

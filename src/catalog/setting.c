@@ -167,7 +167,7 @@ require_readable(const MpSetting *setting)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid value for parameter \"%s\": \"%s\"",
 					setting->name, setting->text),
-			 errdetail("It was set before mixpanel_sa_fdw was loaded, or for the role or the database. No statement uses mixpanel_sa_fdw while it cannot be read."),
+			 errdetail("It was set before mixpanel_sa_fdw was loaded, or for the role or the database. Statements cannot use mixpanel_sa_fdw until it is corrected."),
 			 setting->flag != NULL ?
 			 errhint("Use SET to set it to \"on\" or \"off\", or RESET.") :
 			 errhint("Use SET to set it to an integer from %d to %d, or RESET.",
@@ -208,7 +208,7 @@ refuse_unknown(const char *name)
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("unrecognized configuration parameter \"%s\"", name),
-			 errdetail("It was set before mixpanel_sa_fdw was loaded. No statement uses mixpanel_sa_fdw while it is set."),
+			 errdetail("It was set before mixpanel_sa_fdw was loaded. Statements cannot use mixpanel_sa_fdw while it is set."),
 			 closest.best != NULL ?
 			 errhint("Perhaps you meant \"%s\". Use RESET %s, or a new session without it.",
 					 closest.best, name) :

@@ -150,7 +150,7 @@ mp_modify_refuse_update(const MpTable *table, const MpAttribute *attribute)
 	if (attribute->column->insert == MP_COLUMN_READ_ONLY)
 		ereport(ERROR,
 				(errcode(ERRCODE_GENERATED_ALWAYS),
-				 errmsg("column \"%s\" of foreign table \"%s\" can only be read",
+				 errmsg("column \"%s\" of foreign table \"%s\" is read-only",
 						attribute->name, table->name)));
 	ereport(ERROR,
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -50,13 +50,13 @@ mp_modify_check_row(const MpModify *modify, TupleTableSlot *slot)
 							attribute->name, table->name),
 					 table->relation->kind == MP_RELATION_ACCOUNTS ?
 					 errdetail("Mixpanel assigns it.") :
-					 errdetail("It can only be read: it tells of the project, the account or the grant."),
+					 errdetail("It is read-only: it describes the project, the account or the grant."),
 					 errhint("Leave the column out, or use NULL.")));
 	}
 	if (!is_of_organization(modify, slot))
 		ereport(ERROR,
 				(errcode(ERRCODE_CHECK_VIOLATION),
-				 errmsg("new row for foreign table \"%s\" is of another organization",
+				 errmsg("new row for foreign table \"%s\" belongs to another organization",
 						table->name),
 				 errdetail("The table's organization_id is " INT64_FORMAT ".",
 						   modify->settings->organization_id)));
@@ -85,8 +85,8 @@ mp_modify_insert_account(MpModify *modify,
 	mp_creation_forget_answer(&modify->tally);
 	if (!modify->reads_secret && modify->triggers_read)
 		ereport(NOTICE,
-				(errmsg("only the triggers of foreign table \"%s\" were given the secret of new service account " INT64_FORMAT,
-						modify->table->name, id)));
+				(errmsg("the secret of new service account " INT64_FORMAT " was passed only to triggers of foreign table \"%s\"",
+						id, modify->table->name)));
 	else if (!modify->reads_secret)
 		ereport(WARNING,
 				(errcode(ERRCODE_WARNING),
@@ -216,11 +216,11 @@ check_expires(const MpModify *modify, const MpRecord *record,
 	if ((record->nulls & MP_FIELD_BIT(MP_FIELD_EXPIRES)) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-				 errmsg("new service account " INT64_FORMAT " would never expire, although \"%s\" was given as %s",
+				 errmsg("new service account " INT64_FORMAT " would never expire, although \"%s\" was set to %s",
 						id, mp_relation_attribute_name(modify->table,
 													   MP_FIELD_EXPIRES),
 						asked),
-				 errdetail("The answer to the creation has null for it. The service account is deleted again.")));
+				 errdetail("Mixpanel's answer has null for it. The service account is deleted again.")));
 	if (!expires->present ||
 		!mp_record_parse_time(asked, strlen(asked), &wanted) ||
 		(expires->as.time > wanted - USECS_PER_SEC &&
@@ -229,7 +229,7 @@ check_expires(const MpModify *modify, const MpRecord *record,
 	mp_record_format_time(expires->as.time, answered);
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("new service account " INT64_FORMAT " expires at %s, although %s was asked for",
+			 errmsg("new service account " INT64_FORMAT " expires at %s, although %s was requested",
 					id, answered, asked)));
 }
 

@@ -462,7 +462,7 @@ refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid, List *clauses)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot find rows of foreign table \"%s\" by ctid",
 						get_rel_name(foreigntableid)),
-				 errdetail("Rows of Mixpanel have none."),
+				 errdetail("Mixpanel's rows have no ctid."),
 				 errhint("Use the keys. Through postgres_fdw, write conditions that it can send to this server.")));
 }
 

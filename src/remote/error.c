@@ -78,18 +78,18 @@ mp_error_describe(const MpCall *call, const MpSettings *settings,
 			error->sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE;
 			error->message = psprintf("the answer to %s is only one page of several",
 									  title);
-			error->detail = pstrdup("The API documents no pages; part of a list is not passed off as the whole.");
+			error->detail = pstrdup("The API documents no paging, and an incomplete list is never returned.");
 			break;
 		case MP_PROBLEM_CHANGED:
 			error->sqlstate = ERRCODE_CONNECTION_FAILURE;
 			error->message = psprintf("the answer to %s broke off", title);
-			error->detail = pstrdup("It was asked for again, but had changed in the part that was already read.");
+			error->detail = pstrdup("The list was requested again, but the part already read had changed.");
 			error->hint = pstrdup("Run the statement again.");
 			break;
 		case MP_PROBLEM_NO_MEMORY:
 			error->sqlstate = ERRCODE_OUT_OF_MEMORY;
 			error->message = pstrdup("out of memory");
-			error->detail = psprintf("It ran out while reading the answer to %s.",
+			error->detail = psprintf("Memory ran out while reading the answer to %s.",
 									 title);
 			break;
 	}
@@ -171,10 +171,10 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 			error->sqlstate = ERRCODE_CONNECTION_FAILURE;
 			error->message = psprintf("Mixpanel did not answer %s in time",
 									  title);
-			error->detail = psprintf("No byte came for %d ms (option \"request_timeout\")%s.",
+			error->detail = psprintf("No byte arrived for %d ms (option \"request_timeout\")%s.",
 									 settings->request_timeout,
 									 tries(answer));
-			error->hint = pstrdup("Check the network, or set \"request_timeout\" higher if the answer only takes long.");
+			error->hint = pstrdup("Check the network, or set \"request_timeout\" higher if the answer just takes long.");
 			return;
 		case MP_OUTCOME_REDIRECT_REFUSED:
 			error->sqlstate = REDIRECTED_STATE;
@@ -231,7 +231,7 @@ static char *
 unreachable_hint(const MpSettings *settings)
 {
 	if (settings->proxy != NULL)
-		return psprintf("The base URL of server \"%s\" is %s, by way of the proxy %s; check these options, the network, and certificates.",
+		return psprintf("The base URL of server \"%s\" is %s, through the proxy %s; check these options, the network, and certificates.",
 						settings->server_name, settings->base_url,
 						settings->proxy);
 	return psprintf("The base URL of server \"%s\" is %s; check its options, the network, and certificates.",
@@ -262,7 +262,7 @@ describe_status(const MpCall *call, const MpSettings *settings,
 		if (error->detail == NULL)
 			error->detail = pstrdup("The answer gives no reason.");
 		if (status >= 500)
-			error->hint = pstrdup("The fault is Mixpanel's, or of something between it and the database server. Run the statement again later.");
+			error->hint = pstrdup("The problem is at Mixpanel, or between Mixpanel and the database server. Run the statement again later.");
 	}
 	if (mp_error_is_foreign(call))
 		describe_foreign(call, settings, error);
@@ -281,7 +281,7 @@ describe_foreign(const MpCall *call, const MpSettings *settings,
 	error->message = psprintf("something other than Mixpanel's API answered %s with status %d%s",
 							  mp_call_title(call), answer->status,
 							  tries(answer));
-	error->detail = psprintf("The body of the answer is no JSON. The URL was %s.",
+	error->detail = psprintf("The body of the answer is not JSON. The URL was %s.",
 							 url_of(call, settings));
 	error->hint = between_hint(answer->status);
 	if (error->hint == NULL)
@@ -296,9 +296,9 @@ between_hint(int status)
 	switch (status)
 	{
 		case 407:
-			return pstrdup("A proxy asks for a login, which option \"proxy\" cannot give. Use a proxy that needs none for Mixpanel's host.");
+			return pstrdup("The proxy requires a login, which option \"proxy\" does not support. Use a proxy that requires none for Mixpanel's host.");
 		case 511:
-			return pstrdup("The network of the database server asks for a login (a captive portal) before it lets requests through.");
+			return pstrdup("The network of the database server requires a login (captive portal) before it lets requests through.");
 	}
 	return NULL;
 }
@@ -352,7 +352,7 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 			error->sqlstate = ERRCODE_UNIQUE_VIOLATION;
 			break;
 		case 423:
-			error->hint = pstrdup("What was asked for is locked for now. Run the statement again later.");
+			error->hint = pstrdup("The account or project is locked. Run the statement again later.");
 			break;
 		default:
 			error->hint = between_hint(status);

@@ -289,7 +289,7 @@ decode(MpRecordKind kind, uint32 wanted, const MpText *element,
 	if (!mp_record_decode(kind, wanted, element, record, &fault))
 		ereport(ERROR,
 				(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-				 errmsg("invalid answer of Mixpanel, read before in this transaction"),
+				 errmsg("invalid answer from Mixpanel, read earlier in this transaction"),
 				 errdetail("Record " INT64_FORMAT ", field \"%s\": it %s.",
 						   fault.id, fault.field, fault.reason)));
 }

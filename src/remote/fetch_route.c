@@ -189,8 +189,8 @@ warn_of_me(const MpSettings *settings)
 	routes->warned_of_me = true;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("memberships are read of those projects only that GET /me shows"),
-			 errdetail("It shows what service account \"%s\" may see; a call that lists all projects of the organization is not to be had on server \"%s\".",
+			 errmsg("memberships are read only for the projects that GET /me shows"),
+			 errdetail("It shows the projects that service account \"%s\" may see; server \"%s\" has no call that lists all projects of the organization.",
 					   mp_error_text(settings->username),
 					   settings->server_name),
 			 errhint("Name the projects in the server's option \"project_ids\", or set \"membership_read\" to \"account\".")));

@@ -301,7 +301,7 @@ warn_of_rest(int first)
 		}
 		else if (mp_creation_get(i)->shown)
 			ereport(NOTICE,
-					(errmsg("service account " INT64_FORMAT " was deleted again, and its secret is worth nothing",
+					(errmsg("service account " INT64_FORMAT " was deleted again, and its secret is no longer valid",
 							mp_creation_get(i)->id),
 					 errdetail("The transaction that created it was rolled back.")));
 	}

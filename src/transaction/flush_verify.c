@@ -194,7 +194,7 @@ warn_unseen(const MpFlush *flush, const int *finals, int count,
 					settings->server_name),
 			 errdetail("Not seen: %s.\nThe read failed: %s.",
 					   mp_flush_name_changes(flush, finals, count), why),
-			 errhint("Look at these memberships and their roles.")));
+			 errhint("Check these memberships and their roles.")));
 }
 
 static void
@@ -211,6 +211,6 @@ raise_wrong(MpFlush *flush, int final)
 		error.detail = psprintf("It was read back, removed, added again and read back: the role is %s.",
 								mp_error_text(role));
 	else
-		error.detail = pstrdup("It was read back, added again and read back: it is no member.");
+		error.detail = pstrdup("It was read back, added again and read back: it is not a member.");
 	mp_flush_raise(flush, &error);
 }

@@ -135,7 +135,7 @@ subtest 'a field that is wanted later' => sub {
 	MixpanelTest::error_is(
 		$test->run('SELECT created FROM mp.service_accounts'),
 		'HV004', 'wanted',
-		message => qr/read before in this transaction/,
+		message => qr/read earlier in this transaction/,
 		detail => qr/^Record 7, field "created": it /);
 	$test->rows('ROLLBACK');
 };

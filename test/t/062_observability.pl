@@ -417,7 +417,7 @@ subtest 'check' => sub {
 		qr/^connection: could not connect .*(?:SSL|TLS).*certificates/m);
 	$test->options(base_url => $base_url, proxy => 'http://127.0.0.1:1');
 	check_is('proxy', 'connection',
-		qr{^connection: could not connect .*by way of the proxy http://127\.0\.0\.1:1;}m
+		qr{^connection: could not connect .*through the proxy http://127\.0\.0\.1:1;}m
 	);
 	$test->default_options;
 

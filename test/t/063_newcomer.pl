@@ -175,15 +175,15 @@ subtest 'no network' => sub {
 		message => $message,
 		detail => qr/127\.0\.0\.1(?: port |:)1\b/,
 		hint =>
-		  qr/^The base URL of server "mixpanel" is \Q$base_url\E, by way of the proxy http:\/\/127\.0\.0\.1:1; check these options, the network, and certificates\.$/
+		  qr/^The base URL of server "mixpanel" is \Q$base_url\E, through the proxy http:\/\/127\.0\.0\.1:1; check these options, the network, and certificates\.$/
 	);
 	$test->options(proxy => undef, request_timeout => '100ms');
 	$simulator->fault(hang => 'headers');
 	says('no answer', '08006',
 		message => qr/^Mixpanel did not answer GET \Q$org\E in time$/,
-		detail => qr/^No byte came for 100 ms \(option "request_timeout"\)\.$/,
+		detail => qr/^No byte arrived for 100 ms \(option "request_timeout"\)\.$/,
 		hint =>
-		  qr/^Check the network, or set "request_timeout" higher if the answer only takes long\.$/
+		  qr/^Check the network, or set "request_timeout" higher if the answer just takes long\.$/
 	);
 	$test->default_options;
 	is($test->run($select)->{code}, '', 'and with the right options it works');

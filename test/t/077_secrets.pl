@@ -537,7 +537,7 @@ subtest 'new secrets that do not arrive' => sub {
 			"INSERT INTO $table (username) VALUES ('ci') RETURNING id, secret",
 			undef);
 		isnt($result->{code}, '', "$table: an error");
-		like($result->{message}, qr/^the secret of the new service account is no value of column "secret"/,
+		like($result->{message}, qr/^the secret of the new service account is not valid for column "secret"/,
 			'that says why');
 	}
 	foreach my $form ('{"id":7001,"token":"%s","role":"\u20ac"}',

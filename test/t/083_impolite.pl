@@ -184,7 +184,7 @@ SQL
 	ok(is_member(2, 1001, 'owner'), 'it is there then');
 	world();
 	$simulator->fault(method => 'POST', path => 'add-to-project$', status => 200, body => { status => 'ok' }, count => 0);
-	MixpanelTest::error_is($test->run(add(q((2, 1001, 'owner')))), 'HV00M', 'never carried out', detail => qr/it is no member\.\nApplied: 0\.\nNot applied: 1 /);
+	MixpanelTest::error_is($test->run(add(q((2, 1001, 'owner')))), 'HV00M', 'never carried out', detail => qr/it is not a member\.\nApplied: 0\.\nNot applied: 1 /);
 };
 
 subtest 'a set that is refused after a part was applied' => sub {
