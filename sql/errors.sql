@@ -52,6 +52,11 @@ SELECT id FROM service_accounts WHERE id = 2;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=422 body='{"error":{"message":"cannot be processed"}}'
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
+-- a role that the API does not know
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=400 method=POST body='{"error":"\"analist\" is not a valid role"}'
+INSERT INTO service_accounts (username, role) VALUES ('x', 'analist') RETURNING id, secret;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=422 method=POST body='{"error":{"role":["no such role"]}}'
+INSERT INTO service_accounts (username, role) VALUES ('x', 'boss') RETURNING id, secret;
 ALTER USER MAPPING FOR CURRENT_USER SERVER mp_errors OPTIONS (SET secret 'Wr0ng-Secret');
 SELECT id FROM service_accounts;
 \echo :SQLSTATE

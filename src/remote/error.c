@@ -15,6 +15,7 @@
 #include "mb/pg_wchar.h"
 
 #include "base/mask.h"
+#include "catalog/closest.h"
 #include "remote/error.h"
 
 #define MAX_WORDS 1000			/* bytes of the other side's words */
@@ -36,6 +37,8 @@ static char *between_hint(int status);
 static char *url_of(const MpCall *call, const MpSettings *settings);
 static void describe_refusal(const MpCall *call, const MpSettings *settings,
 							 MpError *error);
+static bool sends_role(MpCallKind kind);
+static char *role_hint(const char *words);
 static void describe_lost_list(const MpCall *call, const MpSettings *settings,
 							   MpError *error);
 static bool is_of_other_region(const MpCall *call);
@@ -326,6 +329,8 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 		case 400:
 		case 422:
 			error->sqlstate = ERRCODE_INVALID_PARAMETER_VALUE;
+			if (sends_role(kind) && error->detail != NULL)
+				error->hint = role_hint(error->detail);
 			break;
 		case 401:
 			error->sqlstate = ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION;
@@ -362,6 +367,50 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 		describe_region(call, settings, error);
 	if (kind == MP_CALL_ADD_MEMBERSHIP || kind == MP_CALL_ADD_MEMBERSHIPS)
 		append_words(call, settings, error);
+}
+
+static bool
+sends_role(MpCallKind kind)
+{
+	return kind == MP_CALL_CREATE_ACCOUNT ||
+		kind == MP_CALL_ADD_MEMBERSHIP || kind == MP_CALL_ADD_MEMBERSHIPS;
+}
+
+/*
+ * Which role was meant, if the API complains of one: each of its words is
+ * compared.  NULL if it does not.
+ */
+static char *
+role_hint(const char *words)
+{
+	static const char *const roles[] = {"owner", "admin", "analyst", "consumer"};
+	static const char separators[] = " \t\n\"'`.,:;()[]{}<>";
+	char	   *copy = pstrdup(words);
+	bool		about_role = false;
+	const char *meant = NULL;
+	char	   *rest;
+
+	for (char *word = strtok_r(copy, separators, &rest); word != NULL;
+		 word = strtok_r(NULL, separators, &rest))
+	{
+		MpClosest	closest;
+
+		if (pg_strcasecmp(word, "role") == 0 ||
+			pg_strcasecmp(word, "roles") == 0)
+			about_role = true;
+		mp_closest_init(&closest, word);
+		for (int i = 0; i < (int) lengthof(roles); i++)
+			mp_closest_try(&closest, roles[i]);
+		/* one that is spelt right is not what the API complains of */
+		if (closest.best != NULL && closest.distance > 0 &&
+			closest.distance * 3 <= (int) strlen(word))
+			meant = closest.best;
+	}
+	if (!about_role)
+		return NULL;
+	return psprintf("%s%s%sValid roles: owner, admin, analyst, consumer, and the organization's custom roles.",
+					meant != NULL ? "Perhaps you meant \"" : "",
+					meant != NULL ? meant : "", meant != NULL ? "\". " : "");
 }
 
 /* The organization's accounts are at no such URL. */
