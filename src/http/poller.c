@@ -229,7 +229,7 @@ close_kernel(MpPoller *poller)
 
 /* Add or remove one filter; removing what is not there is no error. */
 static bool
-change_filter(MpPoller *poller, int fd, int filter, bool wanted)
+change_filter(MpPoller *poller, int fd, short filter, bool wanted)
 {
 	struct kevent change;
 
