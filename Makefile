@@ -306,4 +306,3 @@ help:
 	@echo 'test/check.sh           every test; installs what is missing'
 	@echo 'test/matrix.sh          every test with PostgreSQL 15, 17, 18 and 19'
 	@echo 'test/package.sh         the packages, built, installed and used'
-	@echo 'test/kqueue.sh          the unit tests with the poller of the BSDs'

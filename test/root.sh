@@ -97,7 +97,7 @@ make_root()
 
 # Experimental is no whole suite: what it has is added to sid, and apt takes
 # from it only what is asked for.
-experimental_preferences='Package: src:postgresql-19 src:libkqueue
+experimental_preferences='Package: src:postgresql-19
 Pin: release a=experimental
 Pin-Priority: 900'
 

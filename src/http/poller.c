@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * http/poller.c
- *		epoll with a timerfd (Linux), or kqueue (macOS, the BSDs).
+ *		epoll with a timerfd: Linux.
  *
  * Owns the kernel's descriptors and nothing else: what is watched is known to
  * the kernel alone, so there is no table that could disagree with it.  Must
@@ -11,22 +11,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
-
-/* test/kqueue.sh has a kqueue on Linux: libkqueue. */
-#if defined(__linux__) && !defined(MP_USE_KQUEUE)
-#define USE_EPOLL
-#endif
-
-#ifdef USE_EPOLL
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#else
-#include <fcntl.h>
-#include <sys/types.h>
-#include <sys/event.h>
-#include <sys/time.h>
-#endif
+#include <unistd.h>
 
 #include "http/poller.h"
 
@@ -36,9 +23,7 @@
 struct MpPoller
 {
 	int			descriptor;
-#ifdef USE_EPOLL
 	int			timer;			/* a timerfd, watched by descriptor */
-#endif
 };
 
 static bool open_kernel(MpPoller *poller);
@@ -87,8 +72,6 @@ mp_poller_take(MpPoller *poller, MpPollerEvent *events, int max)
 		return 0;
 	return take_some(poller, events, max);
 }
-
-#ifdef USE_EPOLL
 
 /*
  * Open an epoll descriptor with a timer in it; false, with errno, if that
@@ -204,105 +187,3 @@ take_some(MpPoller *poller, MpPollerEvent *events, int max)
 	}
 	return count;
 }
-
-#else							/* kqueue */
-
-/*
- * Open an epoll descriptor with a timer in it; false, with errno, if that
- * fails.
- */
-static bool
-open_kernel(MpPoller *poller)
-{
-	poller->descriptor = kqueue();
-	if (poller->descriptor < 0)
-		return false;
-	(void) fcntl(poller->descriptor, F_SETFD, FD_CLOEXEC);
-	return true;
-}
-
-static void
-close_kernel(MpPoller *poller)
-{
-	close(poller->descriptor);
-}
-
-/* Add or remove one filter; removing what is not there is no error. */
-static bool
-change_filter(MpPoller *poller, int fd, short filter, bool wanted)
-{
-	struct kevent change;
-
-	EV_SET(&change, fd, filter, wanted ? EV_ADD : EV_DELETE, 0, 0, NULL);
-	if (kevent(poller->descriptor, &change, 1, NULL, 0, NULL) == 0)
-		return true;
-	return !wanted;
-}
-
-bool
-mp_poller_watch(MpPoller *poller, int fd, int events)
-{
-	return change_filter(poller, fd, EVFILT_READ,
-						 (events & MP_POLLER_READ) != 0) &&
-		change_filter(poller, fd, EVFILT_WRITE,
-					  (events & MP_POLLER_WRITE) != 0);
-}
-
-bool
-mp_poller_set_timer(MpPoller *poller, int64_t delay)
-{
-	struct kevent change;
-
-	if (delay < 0)
-	{
-		EV_SET(&change, 0, EVFILT_TIMER, EV_DELETE, 0, 0, NULL);
-		(void) kevent(poller->descriptor, &change, 1, NULL, 0, NULL);
-		return true;
-	}
-	/* A timer of zero is refused or rounded up on some systems. */
-	if (delay == 0)
-		delay = 1;
-	EV_SET(&change, 0, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, delay, NULL);
-	return kevent(poller->descriptor, &change, 1, NULL, 0, NULL) == 0;
-}
-
-/* MP_POLLER_* bits of what kqueue reports. */
-static int
-translate(const struct kevent *reported)
-{
-	int			events = MP_POLLER_READ;
-
-	if (reported->filter == EVFILT_WRITE)
-		events = MP_POLLER_WRITE;
-	if (reported->flags & EV_ERROR)
-		events |= MP_POLLER_ERROR;
-	return events;
-}
-
-/* Take up to max events without waiting */
-static int
-take_some(MpPoller *poller, MpPollerEvent *events, int max)
-{
-	struct kevent ready[EVENTS_AT_ONCE];
-	struct timespec none = {0, 0};
-	int			count;
-	int			i;
-
-	count = kevent(poller->descriptor, NULL, 0, ready, max, &none);
-	if (count < 0)
-		return 0;
-	for (i = 0; i < count; i++)
-	{
-		if (ready[i].filter == EVFILT_TIMER)
-		{
-			events[i].fd = TIMER_EVENT;
-			events[i].events = 0;
-			continue;
-		}
-		events[i].fd = (int) ready[i].ident;
-		events[i].events = translate(&ready[i]);
-	}
-	return count;
-}
-
-#endif

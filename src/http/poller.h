@@ -3,7 +3,7 @@
  * http/poller.h
  *		Many sockets and one timer behind one pollable descriptor.
  *
- * epoll with a timerfd on Linux, kqueue on macOS and the BSDs.  Knows nothing
+ * epoll with a timerfd, so Linux only.  Knows nothing
  * of libcurl, HTTP or PostgreSQL.  No function blocks or throws.
  *
  *-------------------------------------------------------------------------

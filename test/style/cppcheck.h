@@ -6,7 +6,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#define __linux__ 1
 #define LIBCURL_VERSION_NUM 0x080000
 #define WARNING 19
 #define ERROR 21
