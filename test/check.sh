@@ -65,6 +65,28 @@ is_wanted()
 	return 1
 }
 
+count_packages()
+{
+	{ dpkg-query -W -f '${Package}\n' 2>/dev/null || :; } | wc -l
+}
+
+packages_before=$(count_packages)
+
+# What is there now that may not have been before.  CI reads prove's last line.
+say_what_stays()
+{
+	local installed
+
+	[ -z "${CI-}" ] || return 0
+	installed=$(($(count_packages) - packages_before))
+	{
+		echo
+		echo "What stays: the extension in $("$PG_CONFIG" --pkglibdir)"
+		echo '(make uninstall removes it), and what was built here (make clean).'
+		[ "$installed" -eq 0 ] || echo "$installed packages were installed."
+	} >&2
+}
+
 # shellcheck disable=SC2086
 need_packages $test_packages
 find_server
@@ -288,5 +310,7 @@ then
 		cp -R "$room/tmp_check/log/." "$repo/test/log"
 		echo "logs: test/log" >&2
 	fi
+	say_what_stays
 	exit 1
 fi
+say_what_stays
