@@ -17,6 +17,7 @@ DOCS = $(addprefix doc/installed/,$(notdir $(PAGES)))
 OBJS = \
 	mixpanel_sa_fdw.o \
 	src/api/api.o \
+	src/api/attrs.o \
 	src/api/call.o \
 	src/api/envelope.o \
 	src/api/record.o \
@@ -78,6 +79,7 @@ OBJS = \
 	src/json/string.o \
 	src/remote/attempt.o \
 	src/remote/error.o \
+	src/remote/error_text.o \
 	src/remote/fetch.o \
 	src/remote/fetch_keep.o \
 	src/remote/fetch_route.o \

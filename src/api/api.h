@@ -169,7 +169,7 @@ mp_api_organization_projects(MpHttp *http, const MpSettings *settings)
 	const MpPair ids = {0, 0};
 
 	return mp_api_start(http, settings, MP_CALL_ORGANIZATION_PROJECTS, &ids,
-						MP_FIELD_ALL);
+						MP_FIELD_MEMBERS);
 }
 
 static inline MpCall *

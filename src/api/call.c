@@ -496,7 +496,7 @@ take_project(MpCall *call, const MpJsonString *name,
 	if (project->kind == MP_JSON_STRING)
 		element.length = 0;
 	fine = mp_record_decode(name != NULL ? MP_RECORD_NAMED_PROJECT :
-							MP_RECORD_PROJECT, MP_FIELD_ALL, &element,
+							MP_RECORD_PROJECT, MP_FIELD_MEMBERS, &element,
 							record, fault);
 	if (fine && !record->values[MP_FIELD_PROJECT_ID].present)
 	{

@@ -15,6 +15,7 @@
  */
 #include "api/record.h"
 
+#include "api/attrs.h"
 #include "json/cursor.h"
 
 #include <assert.h>
@@ -160,6 +161,7 @@ static const char *convert_time(MpRecord *record, const MpJsonValue *value,
 static const char *convert_boolean(const MpJsonValue *value, bool *boolean);
 
 static bool fail_json(Reading *reading, const MpJsonString *name);
+static bool check_attrs(Reading *reading, uint32_t wanted);
 static bool fail(Reading *reading, const char *field, const char *reason);
 static bool is_word(const MpJsonString *name);
 
@@ -197,7 +199,8 @@ mp_record_decode(MpRecordKind kind, uint32_t wanted, const MpText *element,
 	return prepare(&reading, element->data, element->length) &&
 		read_members(&reading) &&
 		convert_key(&reading) &&
-		convert_wanted(&reading, wanted);
+		convert_wanted(&reading, wanted) &&
+		check_attrs(&reading, wanted);
 }
 
 void
@@ -563,6 +566,17 @@ fail_json(Reading *reading, const MpJsonString *name)
 			 "is not valid JSON: %s at byte %zu of the element",
 			 reading->cursor.error, mp_json_cursor_position(&reading->cursor));
 	return fail(reading, field, reason);
+}
+
+/* Not all that is a number in JSON is one in the database. */
+static bool
+check_attrs(Reading *reading, uint32_t wanted)
+{
+	const MpText *raw = &reading->record->raw;
+
+	return (wanted & MP_FIELD_BIT(MP_FIELD_ATTRS)) == 0 ||
+		mp_attrs_fits(raw->data, raw->length) ||
+		fail(reading, "attrs", "holds a number that is out of range");
 }
 
 static bool

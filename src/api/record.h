@@ -44,6 +44,7 @@ typedef enum MpField
 
 #define MP_FIELD_BIT(field)		(UINT32_C(1) << (field))
 #define MP_FIELD_ALL			UINT32_MAX
+#define MP_FIELD_MEMBERS		(~MP_FIELD_BIT(MP_FIELD_ATTRS))
 
 /* What kind of element: which members it has and which are required. */
 typedef enum MpRecordKind

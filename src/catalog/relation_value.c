@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
+#include "api/attrs.h"
 #include "catalog/relation.h"
 
 /* What is being read or filled, for the context of an error. */
@@ -39,7 +40,6 @@ static Datum read_secret(MpAttribute *attribute, const MpText *text);
 static Datum read_attrs(MpAttribute *attribute, const MpRecord *record);
 static Datum read_form(MpAttribute *attribute, char *text);
 static char *to_server(const MpText *text);
-static Datum parse_document(const char *text, const MpRecord *record);
 static Datum without_key(Datum document, const char *key);
 static Datum with_role(Datum document, const char *role);
 static Datum document_value(MpAttribute *attribute, Datum document);
@@ -204,22 +204,23 @@ read_secret(MpAttribute *attribute, const MpText *text)
 
 /*
  * The whole object.  A create's answer holds the secret under one of two
- * names; neither may be seen in a column that any SELECT might keep.  Their
- * values are crossed out before anything is copied, or quoted in an error.
+ * names; neither may be seen in a column that any SELECT might keep.  Secrets
+ * are crossed out before anything is quoted in an error.
  */
 static Datum
 read_attrs(MpAttribute *attribute, const MpRecord *record)
 {
 	char	   *text = pnstrdup(record->raw.data, record->raw.length);
+	char	   *scratch = palloc(2 * record->raw.length);
+	size_t		length = mp_attrs_clean(text, record->raw.length,
+										record->secrets, MP_RECORD_SECRETS,
+										scratch);
 	Datum		document;
 
-	for (int i = 0; i < MP_RECORD_SECRETS; i++)
-		if (record->secrets[i].length > 0)
-			memset(text + (record->secrets[i].data - record->raw.data), '*',
-				   record->secrets[i].length);
-	document = parse_document(pg_any_to_server(text,
-											   (int) record->raw.length,
-											   PG_UTF8), record);
+	pfree(scratch);
+	text[length] = '\0';
+	text = pg_any_to_server(text, (int) length, PG_UTF8);
+	document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 	document = without_key(document, "token");
 	document = without_key(document, "secret");
 	return document_value(attribute, document);
@@ -234,41 +235,6 @@ document_value(MpAttribute *attribute, Datum document)
 	return read_form(attribute,
 					 DatumGetCString(DirectFunctionCall1(jsonb_out,
 														 document)));
-}
-
-/*
- * The text is valid JSON, but a number may be beyond what numeric can hold,
- * and the encoding may lack a character.  The first is a fault of the answer.
- */
-static Datum
-parse_document(const char *text, const MpRecord *record)
-{
-	MemoryContext context = CurrentMemoryContext;
-	volatile Datum document = (Datum) 0;
-
-	PG_TRY();
-	{
-		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		/* of a huge exponent, versions before 16 say that it is no number */
-		if (error->sqlerrcode == ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE ||
-			error->sqlerrcode == ERRCODE_INVALID_TEXT_REPRESENTATION)
-		{
-			error->sqlerrcode = ERRCODE_FDW_INVALID_DATA_TYPE;
-			error->detail = psprintf("Service account " INT64_FORMAT ", field \"attrs\": it holds a number that is out of range.",
-									 record->values[MP_FIELD_ID].as.integer);
-		}
-		ReThrowError(error);
-	}
-	PG_END_TRY();
-	return document;
 }
 
 static Datum

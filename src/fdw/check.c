@@ -360,7 +360,8 @@ note_role(Check *check, const MpRecord *record)
 		username->present && role->present &&
 		username->as.text.length == strlen(own) &&
 		memcmp(username->as.text.data, own, strlen(own)) == 0)
-		check->role = pnstrdup(role->as.text.data, role->as.text.length);
+		check->role = mp_error_text(pnstrdup(role->as.text.data,
+											 role->as.text.length));
 }
 
 static char *

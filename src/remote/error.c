@@ -551,20 +551,6 @@ api_words(const MpCall *call, const MpSettings *settings)
 					foreign_words(message, settings));
 }
 
-/* What the encoding lacks becomes a question mark: an error about an error
- * helps nobody. */
-char *
-mp_error_text(const char *text)
-{
-	char	   *copy = pstrdup(text);
-
-	if (GetDatabaseEncoding() != PG_UTF8)
-		for (char *c = copy; *c != '\0'; c++)
-			if (IS_HIGHBIT_SET(*c))
-				*c = '?';
-	return copy;
-}
-
 /*
  * A text from outside, fit for a message: without the credentials, should the
  * other side repeat them.

@@ -71,7 +71,7 @@ mp_fetch_next_kept_parent(MpFetch *fetch)
 	if (fetch->way == MP_WAY_BY_PROJECT)
 		read_project(&element, &fetch->parent_record);
 	else
-		decode(MP_RECORD_ACCOUNT, MP_FIELD_ALL, &element,
+		decode(MP_RECORD_ACCOUNT, MP_FIELD_MEMBERS, &element,
 			   &fetch->parent_record);
 	return MP_CALL_RECORD;
 }

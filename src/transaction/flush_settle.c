@@ -374,7 +374,7 @@ raise_culprits(MpFlush *flush, MpUnit *unit, const MpCulprits *culprits)
 		project = psprintf("Project " INT64_FORMAT " does not exist, or service account \"%s\" cannot see it.",
 						   mp_flush_change(flush,
 										   culprits->project)->project,
-						   settings->username);
+						   mp_error_text(settings->username));
 	mp_error_describe(unit->call, settings, &error);
 	if (account != NULL && project != NULL)
 	{

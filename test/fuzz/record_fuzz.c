@@ -6,7 +6,7 @@
  * The first byte of an input is the kind of element, the next three which
  * fields are wanted, the rest is the element.
  *
- * Sources: api/record.c base/rfc3339.c json/cursor.c json/string.c
+ * Sources: api/attrs.c api/record.c base/rfc3339.c json/cursor.c json/string.c
  * Libraries: jansson
  * Dictionary: json
  *
