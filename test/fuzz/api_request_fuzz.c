@@ -7,7 +7,8 @@
  * Lines of an input: the projects of a new account, its username, its role;
  * the rest are bytes that make ids.
  *
- * Sources: api/api.c api/call.c api/envelope.c api/attrs.c api/record.c base/rfc3339.c
+ * Sources: api/api.c api/call.c api/envelope.c api/attrs.c api/record.c
+ * Sources: base/rfc3339.c
  * Sources: api/walk.c api/words.c
  * Sources: json/stream.c json/cursor.c json/string.c canned_http.c
  * Libraries: jansson

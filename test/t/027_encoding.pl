@@ -104,6 +104,44 @@ sub check_round_trip
 	return;
 }
 
+# Messages that name the mapping's username, or a new account's.
+sub check_messages
+{
+	my ($test, $hex, $shown, $name) = @_;
+	my $simulator = $test->simulator;
+	my $text = "convert_from('\\x$hex'::bytea, getdatabaseencoding())";
+	my $check = q(SELECT item, ok, detail FROM mixpanel_sa_fdw_check('mixpanel'));
+	my $own = sub {
+		$test->rows("DO \$\$ BEGIN EXECUTE format('ALTER USER MAPPING FOR "
+			  . 'CURRENT_USER SERVER mixpanel OPTIONS (SET username %L, SET secret %L)\', '
+			  . "$_[0], '$_[1]'); END \$\$");
+	};
+
+	$own->("'b' || $text || 'd'", 'wrong');
+	MixpanelTest::error_is($test->run("$username 1"), '28000',
+		"$name: 401", message => qr/"b${shown}d"/);
+	like($test->rows($check), qr/"b${shown}d"/, "$name: check()");
+	$own->("'b' || $text || 'd'", 'right');
+	$test->options(max_retries => 0);
+	$simulator->fault(status => 403, body => { error => 'no' });
+	MixpanelTest::error_is($test->run("$username 1"), '42501',
+		"$name: 403", hint => qr/"b${shown}d"/);
+	my ($user, $secret) = split /:/, MixpanelSimulator::LOGIN;
+	$own->("'$user'", $secret);
+
+	# An undo that fails.
+	$test->rows('BEGIN');
+	$test->rows("INSERT INTO mp.service_accounts (username) VALUES ('n' || $text || 'm') RETURNING secret");
+	$simulator->fault(method => 'DELETE', status => 400, times => 3,
+		body => { error => 'no' });
+	like($test->run('ROLLBACK')->{raw}, qr/WARNING.*"n${shown}m"/,
+		"$name: a warning");
+	$simulator->clear_faults;
+	like($test->rows(q(SELECT username FROM mixpanel_sa_fdw_unfinished('mixpanel'))),
+		qr/^n${shown}m$/, "$name: unfinished()");
+	return;
+}
+
 subtest 'LATIN1' => sub {
 	my $test = start('LATIN1');
 	my $simulator = $test->simulator;
@@ -132,7 +170,22 @@ subtest 'LATIN1' => sub {
 	$simulator->fault(status => 400,
 		body => { error => "caf\x{e9} \x{416}" });
 	MixpanelTest::error_is($test->run("$username 3"), '22023',
-		'an error keeps what it can', detail => qr/^Mixpanel says: caf.* /);
+		'an error keeps what it can',
+		detail => qr/^Mixpanel says: caf\xe9 \\u0416$/);
+	check_messages($test, 'e9', qr/\xe9/, 'LATIN1');
+	$test->stop;
+};
+
+subtest 'EUC_JP' => sub {
+	my $test = start('EUC_JP');
+
+	# E9 is no letter of it; C6FC is the sun.
+	check_messages($test, 'c6fc', qr/\xc6\xfc/, 'EUC_JP');
+	$test->simulator->fault(status => 400,
+		body => { error => "\x{65e5} \x{416} \x{1f600} \x{e0}" });
+	MixpanelTest::error_is($test->run("$username 3"), '22023',
+		'an error keeps what it can',
+		detail => qr/^Mixpanel says: \xc6\xfc \xa7\xa8 \\U0001f600 \S+$/);
 	$test->stop;
 };
 
@@ -166,6 +219,29 @@ subtest 'SQL_ASCII' => sub {
 	my $result = $test->logged($username . ' 3');
 	isnt($result->{code}, '', 'a secret that is no UTF-8');
 	is(scalar $test->simulator->requests, 0, 'no request');
+	$test->stop;
+};
+
+# The journal is one for all databases of a cluster.
+subtest 'a journal of several encodings' => sub {
+	my $test = start('UTF8');
+	my $latin;
+
+	$test->rows('BEGIN');
+	$test->rows(q(INSERT INTO mp.service_accounts (username) VALUES (U&'n\00e9\0416') RETURNING secret));
+	$test->simulator->fault(method => 'DELETE', status => 400, times => 3,
+		body => { error => 'no' });
+	$test->rows('ROLLBACK');
+	$test->simulator->clear_faults;
+	$test->rows(q(CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0));
+	$latin = $test->connect('latin');
+	$latin->rows(MixpanelTest::set_up_statements($test->simulator->base_url));
+	is( $latin->rows(
+			q(SELECT encode(username::bytea, 'hex') FROM mixpanel_sa_fdw_unfinished('mixpanel'))
+		),
+		unpack('H*', "n\xe9\\u0416"),
+		'another database tells of it');
+	$latin->quit;
 	$test->stop;
 };
 
