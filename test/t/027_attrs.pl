@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 
+use JSON::PP ();
 use MixpanelTest;
 use Test::More;
 
@@ -45,7 +46,7 @@ subtest 'the new secret' => sub {
 		$simulator->reset;
 		answer(qq({"status": "ok", "results": {"id": 3, "username": "new",
  "token": "new-secret-value", "note": "$spelt", "deep": [{"x": "is $spelt!"}],
- "by": {"$spelt": 1}}}), after => 1);
+ "by": {"$spelt": 1}}}), after => JSON::PP::true);
 		is( $test->rows(
 				'INSERT INTO mp.service_accounts (username) '
 				  . "VALUES ('new') RETURNING secret, strpos(attrs::text, 'new-secret') AS at, attrs ->> 'note'"

@@ -132,7 +132,7 @@ sub check_messages
 	# An undo that fails.
 	$test->rows('BEGIN');
 	$test->rows("INSERT INTO mp.service_accounts (username) VALUES ('n' || $text || 'm') RETURNING secret");
-	$simulator->fault(method => 'DELETE', status => 400, times => 3,
+	$simulator->fault(method => 'DELETE', status => 400, count => 3,
 		body => { error => 'no' });
 	like($test->run('ROLLBACK')->{raw}, qr/WARNING.*"n${shown}m"/,
 		"$name: a warning");
@@ -229,7 +229,7 @@ subtest 'a journal of several encodings' => sub {
 
 	$test->rows('BEGIN');
 	$test->rows(q(INSERT INTO mp.service_accounts (username) VALUES (U&'n\00e9\0416') RETURNING secret));
-	$test->simulator->fault(method => 'DELETE', status => 400, times => 3,
+	$test->simulator->fault(method => 'DELETE', status => 400, count => 3,
 		body => { error => 'no' });
 	$test->rows('ROLLBACK');
 	$test->simulator->clear_faults;
