@@ -186,6 +186,7 @@ is_number_byte(char c)
 
 /* ---- secrets ---- */
 
+/* A name or a value, read and written. */
 static void
 clean_string(Cleaning *cleaning)
 {

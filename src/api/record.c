@@ -237,6 +237,28 @@ mp_record_is_individual(const MpRecord *record)
 }
 
 bool
+mp_record_is_text(const MpValue *value, const char *text)
+{
+	return value->present && value->as.text.length == strlen(text) &&
+		memcmp(value->as.text.data, text, value->as.text.length) == 0;
+}
+
+bool
+mp_record_is_username(const MpValue *value, const char *name)
+{
+	static const char suffix[] = ".mp-service-account";
+	const MpText *text = &value->as.text;
+	size_t		length = strlen(name);
+	size_t		tail = sizeof(suffix) - 1;
+
+	if (mp_record_is_text(value, name))
+		return true;
+	return value->present && text->length >= length + tail &&
+		memcmp(text->data, name, length) == 0 && text->data[length] == '.' &&
+		memcmp(text->data + text->length - tail, suffix, tail) == 0;
+}
+
+bool
 mp_record_parse_time(const char *text, size_t length, int64_t *time)
 {
 	return mp_rfc3339_parse(text, length, time);

@@ -172,6 +172,15 @@ extern int64_t mp_record_key(MpRecordKind kind, const MpRecord *record);
  */
 extern bool mp_record_is_individual(const MpRecord *record);
 
+/* Is the value this text? */
+extern bool mp_record_is_text(const MpValue *value, const char *text);
+
+/*
+ * Is it a username that an account may have that was created under `name`: the
+ * same, or with what Mixpanel adds, as in bot.a1b2c3.mp-service-account?
+ */
+extern bool mp_record_is_username(const MpValue *value, const char *name);
+
 /* A text that is an id: digits alone, from 1 to 2^63-1. */
 extern bool mp_record_parse_id(const char *text, size_t length, int64_t *id);
 

@@ -37,7 +37,6 @@ PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_unfinished);
 #define UNFINISHED_COLUMNS 5
 #define CLOCK_SKEW (60 * USECS_PER_SEC) /* that the API's clock may differ */
 #define COMMIT_MEMORY (INT64CONST(30) * USECS_PER_DAY)
-#define NAME_SUFFIX ".mp-service-account"
 
 /* An account of the API that is, or may be, one that was left behind. */
 typedef struct Found
@@ -71,7 +70,6 @@ static void take_record(Search *search, const MpRecord *record,
 						int64 organization);
 static bool is_wanted(const MpEntry *entry, int64 id);
 static bool has_name(const MpRecord *record, const char *text);
-static bool is_named(const MpValue *value, const char *text, bool suffix);
 static bool is_dated(const MpRecord *record, const MpEntry *entry);
 static const Found *find_id(const Search *search, int64 organization,
 							int64 id);
@@ -270,29 +268,11 @@ is_wanted(const MpEntry *entry, int64 id)
 	return false;
 }
 
-/* Mixpanel adds to a username: `bot` is `bot.a1b2c3.mp-service-account`. */
 static bool
 has_name(const MpRecord *record, const char *text)
 {
-	return is_named(&record->values[MP_FIELD_USERNAME], text, true) ||
-		is_named(&record->values[MP_FIELD_NAME], text, false);
-}
-
-static bool
-is_named(const MpValue *value, const char *text, bool suffix)
-{
-	size_t		length = strlen(text);
-	size_t		tail = strlen(NAME_SUFFIX);
-	size_t		size;
-
-	if (!value->present || value->as.text.length < length ||
-		memcmp(value->as.text.data, text, length) != 0)
-		return false;
-	size = value->as.text.length;
-	return size == length ||
-		(suffix && size >= length + tail &&
-		 value->as.text.data[length] == '.' &&
-		 memcmp(value->as.text.data + size - tail, NAME_SUFFIX, tail) == 0);
+	return mp_record_is_username(&record->values[MP_FIELD_USERNAME], text) ||
+		mp_record_is_text(&record->values[MP_FIELD_NAME], text);
 }
 
 static bool

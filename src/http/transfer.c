@@ -411,6 +411,7 @@ on_resolve(void *resolver, void *reserved, void *context)
 	return put_aside(&request->transfer, RESOLVER_DESCRIPTORS) ? 0 : 1;
 }
 
+/* A connection is about to be made; what its name took is free. */
 static curl_socket_t
 on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {

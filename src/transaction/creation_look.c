@@ -18,7 +18,6 @@
 #include "transaction/creation_state.h"
 
 #define CLOCK_SKEW 60			/* s that the API's clock may differ by */
-#define USERNAME_SUFFIX ".mp-service-account"
 
 /* What is looked for, and what was found. */
 typedef struct MpLook
@@ -36,8 +35,6 @@ static char *say_found(const char *name, int64 id, int count);
 static void find_likely(void *arg);
 static bool is_candidate(const MpRecord *record, const MpNewAccount *account,
 						 TimestampTz start);
-static bool same_text(const MpValue *value, const char *text);
-static bool is_username(const MpValue *value, const char *name);
 
 /* Should it be cut short, the entry still stands, and the abort warns of
  * it. */
@@ -149,34 +146,11 @@ is_candidate(const MpRecord *record, const MpNewAccount *account,
 	const MpValue *values = record->values;
 
 	if (account->username != NULL ?
-		!is_username(&values[MP_FIELD_USERNAME], account->username) :
-		!same_text(&values[MP_FIELD_NAME], account->name) &&
-		!is_username(&values[MP_FIELD_USERNAME], account->name))
+		!mp_record_is_username(&values[MP_FIELD_USERNAME], account->username) :
+		!mp_record_is_text(&values[MP_FIELD_NAME], account->name) &&
+		!mp_record_is_username(&values[MP_FIELD_USERNAME], account->name))
 		return false;
 	return !values[MP_FIELD_CREATED].present ||
 		values[MP_FIELD_CREATED].as.time >=
 		start - CLOCK_SKEW * USECS_PER_SEC;
-}
-
-static bool
-same_text(const MpValue *value, const char *text)
-{
-	return value->present && value->as.text.length == strlen(text) &&
-		memcmp(value->as.text.data, text, value->as.text.length) == 0;
-}
-
-/* As it was sent, or with what Mixpanel adds: bot.a2b789.mp-service-account */
-static bool
-is_username(const MpValue *value, const char *name)
-{
-	size_t		length = strlen(name);
-	size_t		suffix = strlen(USERNAME_SUFFIX);
-	const MpText *text = &value->as.text;
-
-	if (same_text(value, name))
-		return true;
-	return value->present && text->length >= length + suffix &&
-		memcmp(text->data, name, length) == 0 && text->data[length] == '.' &&
-		memcmp(text->data + text->length - suffix, USERNAME_SUFFIX,
-			   suffix) == 0;
 }

@@ -509,6 +509,8 @@ subtest 'redirects between HTTP and TLS' => sub {
 	start_redirects(
 		base_url => $proxy->base_url('good'),
 		ca_file => $authority->ca_file);
+	refused('a long URL', '08004', 'http://other.example/' . 'x' x 90_000,
+		detail => qr/\A(?=.{900,1600}\z).*xxx\.\.\./s);
 	refused('HTTPS to HTTP', '08004', $to{plain});
 	refused('HTTPS to HTTP on the same port', '08004',
 		sub { $to{good}->(@_) =~ s/^https:/http:/r });
