@@ -199,6 +199,28 @@ mp_api_check_projects(const char *json)
 	return wrong;
 }
 
+size_t
+mp_api_read_grants(const char *json, MpGrant *grants, char *texts)
+{
+	json_t	   *projects = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+	size_t		i;
+	json_t	   *grant;
+
+	json_array_foreach(projects, i, grant)
+	{
+		const json_t *role = json_object_get(grant, "role");
+
+		assert(i < MP_API_GRANTS(strlen(json)));
+		grants[i].project = json_integer_value(json_object_get(grant, "id"));
+		grants[i].role = texts;
+		memcpy(texts, json_string_value(role), json_string_length(role) + 1);
+		texts += json_string_length(role) + 1;
+	}
+	i = json_array_size(projects);
+	json_decref(projects);
+	return i;
+}
+
 static const char *
 check_grant(const json_t *grant)
 {

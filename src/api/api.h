@@ -255,4 +255,15 @@ extern const char *mp_api_library_version(void);
  */
 extern const char *mp_api_check_projects(const char *json);
 
+/*
+ * The grants of such JSON; returns how many.  There is room for
+ * MP_API_GRANTS(strlen(json)) in `grants`, and for strlen(json) bytes in
+ * `texts`, to which the roles go.
+ */
+extern size_t mp_api_read_grants(const char *json, MpGrant *grants,
+								 char *texts);
+
+/* The shortest grant: {"id":1,"role":"a"} */
+#define MP_API_GRANTS(length) ((length) / 19 + 1)
+
 #endif							/* MP_API_H */

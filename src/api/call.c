@@ -386,7 +386,8 @@ shape_fits(MpCall *call)
 /*
  * A call that only succeeds or fails.  Any 2xx will do, with or without a
  * body; but a body that says "error" is believed, and one that is no JSON was
- * not written by the API: who wrote it may have done nothing.
+ * not written by the API: who wrote it may have done nothing.  Neither was an
+ * empty one that comes from somewhere else than was asked.
  */
 static MpCallState
 finish_status(MpCall *call)
@@ -404,6 +405,9 @@ finish_status(MpCall *call)
 	length = mp_http_peek(call->request, &bytes);
 	for (; length > 0 && memchr(" \t\r\n", *bytes, 4) != NULL; length--)
 		bytes++;
+	if (length == 0 && answer->elsewhere)
+		return fail(call, MP_PROBLEM_BODY,
+					"it is empty, and came from another path, to which a redirect led");
 	if (length > 0 && !check_envelope(call, bytes, length))
 		return MP_CALL_FAILED;
 	call->done = true;

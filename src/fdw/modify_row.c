@@ -80,7 +80,8 @@ mp_modify_insert_account(MpModify *modify,
 	if (!record->values[MP_FIELD_ORGANIZATION_ID].present)
 		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
 							  modify->settings->organization_id);
-	mp_creation_row_add((uint16) modify->target, modify->cid, record);
+	mp_creation_row_add((uint16) modify->target, modify->cid, record,
+						account.projects);
 	fill_account(modify, record, slot);
 	mp_creation_forget_answer(&modify->tally);
 	if (!modify->reads_secret && modify->triggers_read)

@@ -36,6 +36,7 @@ mp_http_attempt_begin(MpRequest *request)
 	if (request->answer.attempts > 1)
 		mp_http_tally_retry(request);
 	request->hops = 0;
+	request->answer.elsewhere = false;
 	free(request->hop_url);
 	request->hop_url = NULL;
 	if (!mp_http_transfer_begin(request))
@@ -216,6 +217,8 @@ follow_redirect(MpRequest *request, bool *followed)
 	else if (verdict == MP_HTTP_REDIRECT_FOLLOW &&
 			 ++request->hops <= MP_HTTP_REDIRECTS)
 	{
+		request->answer.elsewhere |=
+			mp_http_redirect_leads_away(mp_http_url(request), target);
 		free(request->hop_url);
 		request->hop_url = target;
 		mp_http_transfer_discard(request);

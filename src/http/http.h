@@ -93,6 +93,8 @@ typedef struct MpAnswer
 	int			status;			/* of the last answer; 0: none came */
 	bool		maybe_sent;		/* a byte of the last attempt's request may
 								 * have reached the server */
+	bool		elsewhere;		/* a redirect to another path led to it; a
+								 * slash at the end is no other path */
 	int			attempts;		/* tries, without redirect hops */
 	int64_t		retry_after;	/* ms the last answer asked for; -1: absent or
 								 * not understood */

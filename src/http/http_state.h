@@ -517,6 +517,10 @@ extern MpHttpRedirect mp_http_redirect_resolve(const char *base_url,
 /* The length of "scheme://host:port" at the beginning of a URL. */
 extern size_t mp_http_redirect_origin(const char *url);
 
+/* Does the target of a redirect have another path?  One that differs by a
+ * slash at its end is the same. */
+extern bool mp_http_redirect_leads_away(const char *from, const char *target);
+
 /* ---- http/tally.c ---- */
 
 extern void mp_http_tally_sent(MpRequest *request);

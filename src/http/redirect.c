@@ -17,6 +17,7 @@
 
 #include "http/http_state.h"
 
+static size_t path_of(const char *url, const char **path);
 static CURLU *parse(const char *from, const char *location);
 static bool same_part(CURLU *one, CURLU *other, CURLUPart part,
 					  unsigned int flags);
@@ -73,6 +74,30 @@ mp_http_redirect_origin(const char *url)
 		return 0;
 	host += 3;
 	return (size_t) (host - url) + strcspn(host, "/?#");
+}
+
+bool
+mp_http_redirect_leads_away(const char *from, const char *target)
+{
+	const char *before;
+	const char *after;
+	size_t		length = path_of(from, &before);
+
+	return path_of(target, &after) != length ||
+		memcmp(before, after, length) != 0;
+}
+
+/* Its length, without slashes at the end. */
+static size_t
+path_of(const char *url, const char **path)
+{
+	size_t		length;
+
+	*path = url + mp_http_redirect_origin(url);
+	length = strcspn(*path, "?#");
+	while (length > 0 && (*path)[length - 1] == '/')
+		length--;
+	return length;
 }
 
 /* `location` as seen from `from`; NULL if either is no address. */

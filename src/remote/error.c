@@ -138,6 +138,8 @@ mp_error_is_foreign(const MpCall *call)
 
 	if (mp_error_status(call) < 400)
 		return false;
+	if (mp_call_problem(call)->answer->elsewhere)
+		return true;
 	length = mp_http_peek(mp_call_request(call), &bytes);
 	while (length > 0 && strchr(" \t\r\n", *bytes) != NULL)
 	{
@@ -284,7 +286,9 @@ describe_foreign(const MpCall *call, const MpSettings *settings,
 	error->message = psprintf("something other than Mixpanel's API answered %s with status %d%s",
 							  mp_call_title(call), answer->status,
 							  tries(answer));
-	error->detail = psprintf("The body of the answer is not JSON. The URL was %s.",
+	error->detail = psprintf(answer->elsewhere ?
+							 "A redirect led to another path. The URL was %s." :
+							 "The body of the answer is not JSON. The URL was %s.",
 							 url_of(call, settings));
 	error->hint = between_hint(answer->status);
 	if (error->hint == NULL)

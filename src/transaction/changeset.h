@@ -113,7 +113,8 @@ extern MpSight mp_overlay_membership(MpOverlay *overlay, int64 account,
 
 /* After the last of them: the rows that the API does not have yet and that
  * are in the lookup's scope, one by one.  Accounts (created by an earlier
- * command): NULL after the last. */
+ * command): NULL after the last.  Memberships: those queued, then those that
+ * were given with such accounts. */
 extern const MpRecord *mp_overlay_next_created(MpOverlay *overlay,
 											   const MpLookup *lookup);
 extern bool mp_overlay_next_added(MpOverlay *overlay, const MpLookup *lookup,

@@ -24,9 +24,11 @@ static int	row_size = 0;
 
 static void copy_record(MpRecord *copy, const MpRecord *record);
 static void copy_text(MpText *text);
+static void copy_grants(MpCreationRow *row, const char *projects);
 
 void
-mp_creation_row_add(uint16 target, CommandId cid, const MpRecord *record)
+mp_creation_row_add(uint16 target, CommandId cid, const MpRecord *record,
+					const char *projects)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 	MpCreationRow *row;
@@ -38,6 +40,7 @@ mp_creation_row_add(uint16 target, CommandId cid, const MpRecord *record)
 	row->level = GetCurrentTransactionNestLevel();
 	row->cid = cid;
 	copy_record(&row->record, record);
+	copy_grants(row, projects);
 	row_count++;
 	MemoryContextSwitchTo(old);
 }
@@ -113,4 +116,22 @@ copy_text(MpText *text)
 		memcpy(bytes, text->data, text->length);
 	bytes[text->length] = '\0';
 	text->data = bytes;
+}
+
+static void
+copy_grants(MpCreationRow *row, const char *projects)
+{
+	Size		length = projects != NULL ? strlen(projects) : 0;
+	MpGrant    *grants;
+
+	row->grants = NULL;
+	row->grant_count = 0;
+	if (projects == NULL)
+		return;
+	grants = palloc_extended(sizeof(MpGrant) * MP_API_GRANTS(length),
+							 MCXT_ALLOC_HUGE);
+	row->grants = grants;
+	row->grant_count = (int)
+		mp_api_read_grants(projects, grants,
+						   palloc_extended(length, MCXT_ALLOC_HUGE));
 }

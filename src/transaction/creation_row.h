@@ -22,11 +22,14 @@ typedef struct MpCreationRow
 	int			level;			/* subtransaction nesting level */
 	CommandId	cid;			/* of the command that created it */
 	MpRecord	record;			/* without the secret */
+	const MpGrant *grants;		/* the projects that were given with it */
+	int			grant_count;
 } MpCreationRow;
 
-/* Keep a copy of what RETURNING shows of a new account; all but the secret. */
+/* Keep a copy of what RETURNING shows of a new account, all but the secret;
+ * and of its projects, as MpNewAccount has them. */
 extern void mp_creation_row_add(uint16 target, CommandId cid,
-								const MpRecord *record);
+								const MpRecord *record, const char *projects);
 
 /* How many there are, and one of them, in the order of their creation. */
 extern int	mp_creation_row_count(void);

@@ -330,7 +330,8 @@ raise_failure(MpFlush *flush, int from, int to)
 			continue;
 		mp_error_describe(unit->call, mp_changeset_target(unit->target),
 						  &error);
-		mp_flush_read_back(flush, unit);
+		if (mp_flush_is_answering(unit->call))
+			mp_flush_read_back(flush, unit->target);
 		mp_flush_raise(flush, &error);
 	}
 }

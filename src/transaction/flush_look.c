@@ -81,21 +81,32 @@ mp_flush_look_accounts(MpFlush *flush, const int *finals, int count,
 	return true;
 }
 
-void
-mp_flush_read_back(MpFlush *flush, const MpUnit *unit)
+/* A server that asks for patience, or is not reached in time, is not asked for
+ * more. */
+bool
+mp_flush_is_answering(const MpCall *call)
 {
-	int			status = mp_error_status(unit->call);
-	int		   *finals;
+	const MpProblem *problem = mp_call_problem(call);
+
+	if (problem->kind == MP_PROBLEM_HTTP &&
+		problem->answer->outcome != MP_OUTCOME_STATUS)
+		return problem->answer->outcome == MP_OUTCOME_LOST;
+	return mp_error_status(call) != 429;
+}
+
+void
+mp_flush_read_back(MpFlush *flush, uint16 target)
+{
+	int		   *finals =
+		palloc_extended(sizeof(int) * (Size) flush->final_count,
+						MCXT_ALLOC_HUGE);
 	int			count = 0;
 
-	if (status < 400 || status >= 500)
-		return;
-	finals = palloc_extended(sizeof(int) * (Size) flush->final_count,
-							 MCXT_ALLOC_HUGE);
 	for (int i = 0; i < flush->final_count; i++)
-		if (flush->fates[i] == MP_FATE_PARTLY &&
+		if ((flush->fates[i] == MP_FATE_PARTLY ||
+			 flush->fates[i] == MP_FATE_ACCEPTED) &&
 			flush->finals[i].kind != MP_CHANGE_DELETE &&
-			mp_flush_change(flush, i)->target == unit->target)
+			mp_flush_change(flush, i)->target == target)
 			finals[count++] = i;
 	if (count > 0)
 		read_back(flush, finals, count);
@@ -125,7 +136,11 @@ read_back(MpFlush *flush, const int *finals, int count)
 			flush->finals[finals[i]].kind == MP_CHANGE_REMOVE;
 
 		if (seen[i] == MP_SEEN_NOTHING)
+		{
+			if (flush->fates[finals[i]] == MP_FATE_ACCEPTED)
+				mp_flush_note(flush, &finals[i], 1, MP_EVIDENCE_APPLIED);
 			continue;
+		}
 		mp_flush_note(flush, &finals[i], 1,
 					  seen[i] == (removal ? MP_SEEN_ABSENT : MP_SEEN_MEMBER) ?
 					  MP_EVIDENCE_SEEN_DONE : MP_EVIDENCE_SEEN_UNDONE);

@@ -5,7 +5,7 @@
  *
  * Some servers do not add whom they have already.  Such members are removed
  * and added again; where that fails, those that were removed are given back
- * the roles that they had.
+ * the roles that they had, which is an addition like others: a read tells.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +23,9 @@ static void restore_members(MpFlush *flush, const MpUnit *unit,
 							uint32 fates);
 static void restore_member(MpFlush *flush, const MpUnit *unit,
 						   const MpGrant *grant);
+static void look_at_restored(MpFlush *flush, const MpUnit *unit);
+static MpEvidence restored_tells(const MpFlush *flush, int final, MpSeen seen,
+								 const char *original);
 static const char *original_role(const MpFlush *flush, int final);
 
 int
@@ -42,6 +45,7 @@ mp_flush_replace_members(MpFlush *flush, MpUnit *unit, const int *finals,
 {
 	MpUnit		removal = *unit;
 	MpError		error;
+	bool		answering;
 
 	Assert(unit->state == MP_UNIT_REFUSED || unit->state == MP_UNIT_WAITING);
 	removal.kind = unit->kind == MP_CALL_ADD_MEMBERSHIPS ?
@@ -58,7 +62,10 @@ mp_flush_replace_members(MpFlush *flush, MpUnit *unit, const int *finals,
 	}
 	mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
 					  &error);
+	answering = mp_flush_is_answering(flush->side_call);
 	restore_members(flush, unit, FATE(REMOVED));
+	if (answering)
+		mp_flush_read_back(flush, unit->target);
 	mp_flush_raise(flush, &error);
 }
 
@@ -122,19 +129,22 @@ add_again(MpFlush *flush, MpUnit *unit)
 {
 	MpError		error;
 	int			status;
+	bool		answering;
 
 	if (mp_flush_run_change(flush, unit, MP_EVIDENCE_LOST))
 	{
-		mp_flush_note(flush, unit->finals, unit->count,
-					  MP_EVIDENCE_ACCEPTED);
+		mp_flush_note_accepted(flush, unit->finals, unit->count);
 		return;
 	}
 	mp_error_describe(flush->side_call, mp_changeset_target(unit->target),
 					  &error);
 	status = mp_error_status(flush->side_call);
+	answering = mp_flush_is_answering(flush->side_call);
 	if (!mp_flush_may_be_applied(flush->side_call) ||
 		(status >= 400 && status < 500))
 		restore_members(flush, unit, FATE(REMOVED) | FATE(REPLACING));
+	if (answering)
+		mp_flush_read_back(flush, unit->target);
 	mp_flush_raise(flush, &error);
 }
 
@@ -156,6 +166,7 @@ restore_members(MpFlush *flush, const MpUnit *unit, uint32 fates)
 		one.count = 1;
 		restore_member(flush, &one, &grant);
 	}
+	look_at_restored(flush, unit);
 }
 
 static void
@@ -174,6 +185,61 @@ restore_member(MpFlush *flush, const MpUnit *unit, const MpGrant *grant)
 	if (mp_flush_run_call(flush, call, unit, MP_EVIDENCE_LOST))
 		mp_flush_note(flush, unit->finals, unit->count,
 					  MP_EVIDENCE_RESTORED);
+}
+
+/*
+ * Did it help?  An addition that no answer told of may have been carried out
+ * before, and the server may keep what it added.
+ */
+static void
+look_at_restored(MpFlush *flush, const MpUnit *unit)
+{
+	int		   *finals = palloc_extended(sizeof(int) * (Size) unit->count,
+										 MCXT_ALLOC_HUGE);
+	const char **originals = palloc_extended(sizeof(char *) *
+											 (Size) unit->count,
+											 MCXT_ALLOC_HUGE);
+	MpSeen	   *seen = palloc_extended(sizeof(MpSeen) * (Size) unit->count,
+									   MCXT_ALLOC_HUGE);
+	int			count = 0;
+	char	   *why;
+
+	for (int i = 0; i < unit->count; i++)
+	{
+		int			final = unit->finals[i];
+
+		if (((FATE(RESTORED) | FATE(REPLACING)) &
+			 (1u << flush->fates[final])) == 0)
+			continue;
+		originals[count] = original_role(flush, final);
+		finals[count++] = final;
+	}
+	if (count > 0 && mp_flush_look(flush, finals, count, seen, &why))
+		for (int i = 0; i < count; i++)
+			mp_flush_note(flush, &finals[i], 1,
+						  restored_tells(flush, finals[i], seen[i],
+										 originals[i]));
+	pfree(finals);
+	pfree(originals);
+	pfree(seen);
+}
+
+/* Whoever is not there may yet be, where an answer was lost. */
+static MpEvidence
+restored_tells(const MpFlush *flush, int final, MpSeen seen,
+			   const char *original)
+{
+	const char *role = flush->roles[final];
+
+	if (seen == MP_SEEN_NOTHING)
+		return MP_EVIDENCE_RESTORED;
+	if (seen == MP_SEEN_ABSENT)
+		return flush->fates[final] == MP_FATE_RESTORED ?
+			MP_EVIDENCE_REMOVED : MP_EVIDENCE_SEEN_UNDONE;
+	if (original != NULL && role != NULL && strcmp(role, original) == 0)
+		return MP_EVIDENCE_SEEN_RESTORED;
+	return seen == MP_SEEN_MEMBER ?
+		MP_EVIDENCE_SEEN_DONE : MP_EVIDENCE_REMOVAL_LOST;
 }
 
 /* The role before the transaction, as it was read last; NULL: not known. */

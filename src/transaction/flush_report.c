@@ -23,7 +23,7 @@ typedef struct Section
 } Section;
 
 static const Section sections[] = {
-	{FATE(APPLIED), true, "Applied"},
+	{FATE(APPLIED) | FATE(ACCEPTED), true, "Applied"},
 	{FATE(NOT_SENT) | FATE(REFUSED) | FATE(RESTORED) | FATE(SEEN_UNDONE),
 	true, "Not applied"},
 	{FATE(PARTLY) | FATE(IN_DOUBT), false, "Sent, but whether it was applied is not known"},
@@ -31,6 +31,7 @@ static const Section sections[] = {
 	"Removed to be added with another role, but not added"},
 	{FATE(REPLACING), false,
 	"Perhaps removed to be added with another role, and perhaps added"},
+	{FATE(ACCEPTED), false, "Accepted, but not read back"},
 };
 
 static void append_section(const MpFlush *flush, const Section *section,

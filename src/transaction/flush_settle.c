@@ -351,7 +351,7 @@ probe_removal(MpFlush *flush, MpUnit *unit)
 	}
 	elog(DEBUG1, "mixpanel_sa_fdw: the server lacks %s, but has single calls",
 		 mp_call_title(unit->call));
-	mp_flush_note(flush, first.finals, 1, MP_EVIDENCE_ACCEPTED);
+	mp_flush_note_accepted(flush, first.finals, 1);
 	mp_flush_routes(unit)->bulk_remove = MP_ROUTE_MISSING;
 	add_singles(flush, unit, unit->finals + 1, unit->count - 1);
 	mp_flush_replace_unit(unit);
@@ -383,7 +383,7 @@ raise_culprits(MpFlush *flush, MpUnit *unit, const MpCulprits *culprits)
 	}
 	else
 		error.hint = account != NULL ? account : project;
-	mp_flush_read_back(flush, unit);
+	mp_flush_read_back(flush, unit->target);
 	mp_flush_raise(flush, &error);
 }
 
@@ -396,7 +396,7 @@ raise_refusal(MpFlush *flush, MpUnit *unit, const char *what)
 	mp_error_describe(unit->call, mp_changeset_target(unit->target), &error);
 	if (what != NULL)
 		error.detail = add_line(error.detail, what);
-	mp_flush_read_back(flush, unit);
+	mp_flush_read_back(flush, unit->target);
 	mp_flush_raise(flush, &error);
 }
 

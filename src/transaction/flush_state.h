@@ -26,7 +26,9 @@ typedef enum MpFate
 {
 	MP_FATE_NOT_SENT,
 	MP_FATE_REFUSED,			/* answered: it was not carried out */
-	MP_FATE_APPLIED,			/* answered: it was */
+	MP_FATE_ACCEPTED,			/* answered: it was, but of an addition only a
+								 * read tells */
+	MP_FATE_APPLIED,			/* it was */
 	MP_FATE_PARTLY,				/* sent with others and refused: a part may
 								 * have been carried out; or to be removed and
 								 * not found.  A read tells. */
@@ -44,14 +46,17 @@ typedef enum MpFate
 /* What an answer, or the lack of one, tells of a change. */
 typedef enum MpEvidence
 {
-	MP_EVIDENCE_ACCEPTED,		/* it was carried out */
+	MP_EVIDENCE_ACCEPTED,		/* an addition was answered well: a read may
+								 * show that it was not carried out */
+	MP_EVIDENCE_APPLIED,		/* it was carried out */
 	MP_EVIDENCE_REFUSED,		/* this attempt was not */
 	MP_EVIDENCE_PARTLY,			/* this attempt was answered, but the answer
 								 * does not tell */
 	MP_EVIDENCE_LOST,			/* this attempt may have been, or may yet be */
 	MP_EVIDENCE_REMOVED,		/* the member to be replaced was removed */
 	MP_EVIDENCE_REMOVAL_LOST,	/* or may have been */
-	MP_EVIDENCE_RESTORED,		/* and has its old role again */
+	MP_EVIDENCE_RESTORED,		/* and was given its old role again */
+	MP_EVIDENCE_SEEN_RESTORED,	/* and a read shows it with its old role */
 	MP_EVIDENCE_SEEN_DONE,		/* a read shows what the change asks for */
 	MP_EVIDENCE_SEEN_UNDONE,	/* or something else */
 } MpEvidence;
@@ -158,7 +163,7 @@ extern MpUnit *mp_flush_add_unit(MpFlush *flush, const MpUnit *like,
 /* WAITING -> RUNNING.  Raises 53200. */
 extern void mp_flush_start_unit(MpFlush *flush, MpUnit *unit);
 
-/* RUNNING or REFUSED -> DONE: its changes are applied. */
+/* RUNNING or REFUSED -> DONE: its changes are accepted. */
 extern void mp_flush_accept_unit(MpFlush *flush, MpUnit *unit);
 
 /* RUNNING -> REFUSED or FAILED; notes what the call's failure tells.  The call
@@ -176,9 +181,14 @@ extern void mp_flush_replace_unit(MpUnit *unit);
 /* Whatever is under way will not be awaited. */
 extern void mp_flush_give_up(MpFlush *flush);
 
-/* The only way to change fates. */
+/* The only ways to change fates; the second of what was answered well. */
 extern void mp_flush_note(MpFlush *flush, const int *finals, int count,
 						  MpEvidence evidence);
+extern void mp_flush_note_accepted(MpFlush *flush, const int *finals,
+								   int count);
+
+/* Additions of this target are worth a read, whatever they are answered. */
+extern bool mp_flush_is_verified(uint16 target);
 
 /*
  * Make a call that is no unit's and wait for its end: the one that `unit`
@@ -261,9 +271,13 @@ extern bool mp_flush_look(MpFlush *flush, const int *finals, int count,
 extern bool mp_flush_look_accounts(MpFlush *flush, const int *finals,
 								   int count, bool *there, char **why);
 
-/* A unit was refused, which ends the COMMIT: note what a read shows of those
- * changes that only a read can tell of. */
-extern void mp_flush_read_back(MpFlush *flush, const MpUnit *unit);
+/* The failure of a call is about to end the COMMIT: does the server answer, so
+ * that it can be asked what became of other changes? */
+extern bool mp_flush_is_answering(const MpCall *call);
+
+/* Note what a read shows of those changes of one target that only a read can
+ * tell of. */
+extern void mp_flush_read_back(MpFlush *flush, uint16 target);
 
 /* ---- flush_culprit.c: who is not there ---- */
 

@@ -12,10 +12,9 @@
  */
 #include "postgres.h"
 
-#include "transaction/creation.h"
 #include "transaction/flush_state.h"
 
-static int	find_additions(const MpFlush *flush, int target, int *finals);
+static int	find_accepted(const MpFlush *flush, int target, int *finals);
 static void verify_target(MpFlush *flush, uint16 target, int *finals,
 						  int count);
 static int	keep_wrong(MpFlush *flush, int *finals, int count,
@@ -42,7 +41,7 @@ mp_flush_verify_additions(MpFlush *flush)
 		target_end = Max(target_end, mp_flush_change(flush, i)->target);
 	for (int target = 0; target <= target_end; target++)
 	{
-		int			count = find_additions(flush, target, finals);
+		int			count = find_accepted(flush, target, finals);
 
 		if (count > 0)
 			verify_target(flush, (uint16) target, finals, count);
@@ -52,21 +51,14 @@ mp_flush_verify_additions(MpFlush *flush)
 
 /* Those that are worth a read; returns how many. */
 static int
-find_additions(const MpFlush *flush, int target, int *finals)
+find_accepted(const MpFlush *flush, int target, int *finals)
 {
 	int			count = 0;
 
 	for (int i = 0; i < flush->final_count; i++)
-	{
-		const MpChange *change = mp_flush_change(flush, i);
-
-		if (change->target != target || change->role == NULL ||
-			mp_creation_is_own(mp_changeset_target(change->target),
-							   change->account))
-			continue;
-		Assert(flush->fates[i] == MP_FATE_APPLIED);
-		finals[count++] = i;
-	}
+		if (flush->fates[i] == MP_FATE_ACCEPTED &&
+			mp_flush_change(flush, i)->target == target)
+			finals[count++] = i;
 	return count;
 }
 
@@ -77,13 +69,15 @@ find_additions(const MpFlush *flush, int target, int *finals)
 static void
 verify_target(MpFlush *flush, uint16 target, int *finals, int count)
 {
-	const MpSettings *settings = mp_changeset_target(target);
 	MpSeen	   *seen;
 	char	   *why;
 
-	if (!settings->membership_verify ||
-		mp_session_routes(settings)->role_by_adding == MP_ROUTE_PRESENT)
+	if (!mp_flush_is_verified(target))
+	{
+		/* learnt since they were sent */
+		mp_flush_note(flush, finals, count, MP_EVIDENCE_APPLIED);
 		return;
+	}
 	seen = palloc_extended(sizeof(MpSeen) * (Size) count, MCXT_ALLOC_HUGE);
 	for (int round = 0; count > 0; round++)
 	{
@@ -110,7 +104,10 @@ keep_wrong(MpFlush *flush, int *finals, int count, const MpSeen *seen)
 	for (int i = 0; i < count; i++)
 	{
 		if (seen[i] == MP_SEEN_NOTHING)
+		{
+			mp_flush_note(flush, &finals[i], 1, MP_EVIDENCE_APPLIED);
 			continue;
+		}
 		if (seen[i] == MP_SEEN_MEMBER)
 		{
 			mp_flush_note(flush, &finals[i], 1, MP_EVIDENCE_SEEN_DONE);

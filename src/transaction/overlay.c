@@ -24,6 +24,7 @@ typedef struct Created
 	int64		id;
 	int			row;			/* index of mp_creation_row_get() */
 	bool		seen;			/* the API has shown it */
+	Bitmapset  *grants_seen;	/* of its row's grants, by index */
 } Created;
 
 struct MpOverlay
@@ -38,11 +39,18 @@ struct MpOverlay
 	Created    *created;		/* ascending by id */
 	int			created_count;
 	int			next_created;
+	int			next_grant;		/* of created[next_created] */
 };
 
 static void find_created(MpOverlay *overlay);
 static int	compare_created(const void *a, const void *b);
+static Created *find_account(const MpOverlay *overlay, int64 account);
 static void note_seen(MpOverlay *overlay, int64 account);
+static void note_grant_seen(MpOverlay *overlay, int64 account, int64 project);
+static bool next_given(MpOverlay *overlay, const MpLookup *lookup,
+					   MpAdded *added);
+static bool is_given(const MpOverlay *overlay, const MpLookup *lookup,
+					 const Created *created, int grant);
 static const MpChange *visible_change(const MpOverlay *overlay, int64 account,
 									  int64 project, int *index);
 static bool is_deleted(const MpOverlay *overlay, int64 account);
@@ -86,6 +94,7 @@ mp_overlay_membership(MpOverlay *overlay, int64 account, int64 project,
 
 	if (mp_overlay_account(overlay, account) == MP_SIGHT_HIDDEN)
 		return MP_SIGHT_HIDDEN;
+	note_grant_seen(overlay, account, project);
 	if (change == NULL)
 		return MP_SIGHT_AS_IS;
 	if (change->kind == MP_CHANGE_REMOVE)
@@ -137,7 +146,50 @@ mp_overlay_next_added(MpOverlay *overlay, const MpLookup *lookup,
 		added->role = change->role;
 		return true;
 	}
+	return next_given(overlay, lookup, added);
+}
+
+/* Memberships that the creates of the transaction gave along, and the API does
+ * not show. */
+static bool
+next_given(MpOverlay *overlay, const MpLookup *lookup, MpAdded *added)
+{
+	for (; overlay->next_created < overlay->created_count;
+		 overlay->next_created++)
+	{
+		const Created *created = &overlay->created[overlay->next_created];
+		const MpCreationRow *row = mp_creation_row_get(created->row);
+
+		while (overlay->next_grant < row->grant_count)
+		{
+			int			grant = overlay->next_grant++;
+
+			if (!is_given(overlay, lookup, created, grant))
+				continue;
+			added->account = created->id;
+			added->project = row->grants[grant].project;
+			added->role = row->grants[grant].role;
+			return true;
+		}
+		overlay->next_grant = 0;
+	}
 	return false;
+}
+
+/* One that is queued to be changed is a change's. */
+static bool
+is_given(const MpOverlay *overlay, const MpLookup *lookup,
+		 const Created *created, int grant)
+{
+	int64		project =
+		mp_creation_row_get(created->row)->grants[grant].project;
+	int			index;
+
+	return !bms_is_member(grant, created->grants_seen) &&
+		has_id(&lookup->accounts, created->id) &&
+		has_id(&lookup->projects, project) &&
+		!is_deleted(overlay, created->id) &&
+		visible_change(overlay, created->id, project, &index) == NULL;
 }
 
 /* Those of the place, by commands before the scan's. */
@@ -160,6 +212,7 @@ find_created(MpOverlay *overlay)
 		created->id = row->record.values[MP_FIELD_ID].as.integer;
 		created->row = i;
 		created->seen = false;
+		created->grants_seen = NULL;
 		overlay->created_count++;
 	}
 	qsort(overlay->created, (size_t) overlay->created_count, sizeof(Created),
@@ -175,16 +228,37 @@ compare_created(const void *a, const void *b)
 	return (one > other) - (one < other);
 }
 
+/* NULL: it is not the transaction's. */
+static Created *
+find_account(const MpOverlay *overlay, int64 account)
+{
+	const Created key = {.id = account};
+
+	return bsearch(&key, overlay->created, (size_t) overlay->created_count,
+				   sizeof(Created), compare_created);
+}
+
 static void
 note_seen(MpOverlay *overlay, int64 account)
 {
-	const Created key = {.id = account};
-	Created    *created = bsearch(&key, overlay->created,
-								  (size_t) overlay->created_count,
-								  sizeof(Created), compare_created);
+	Created    *created = find_account(overlay, account);
 
 	if (created != NULL)
 		created->seen = true;
+}
+
+static void
+note_grant_seen(MpOverlay *overlay, int64 account, int64 project)
+{
+	Created    *created = find_account(overlay, account);
+	MemoryContext old = MemoryContextSwitchTo(overlay->context);
+	const MpCreationRow *row = created == NULL ? NULL :
+		mp_creation_row_get(created->row);
+
+	for (int i = 0; row != NULL && i < row->grant_count; i++)
+		if (row->grants[i].project == project)
+			created->grants_seen = bms_add_member(created->grants_seen, i);
+	MemoryContextSwitchTo(old);
 }
 
 /* The last change of a key that the scan sees; NULL and -1: none. */

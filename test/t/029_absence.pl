@@ -104,6 +104,42 @@ subtest 'a base URL that leads elsewhere' => sub {
 	$test->options(base_url => $simulator->base_url);
 };
 
+# What a redirect on the same host leads to need not be the API: a login page.
+# An empty body is one that the API's nested document has.
+subtest 'a redirect to another path that answers 404' => sub {
+	my @login = ([
+			{ status => 302, count => 0, headers => { Location => '/api/app/login' },
+				path => '^/(organizations|projects|me)' },
+			{ status => 404, count => 0, path => '^/login' }
+		]);
+
+	foreach my $sql (
+		"SELECT * FROM $a",
+		"SELECT * FROM $a WHERE id = 3",
+		"DELETE FROM $a WHERE id = 3",
+		"SELECT * FROM $m WHERE service_account_id = 3",
+		"DELETE FROM $m WHERE service_account_id = 3 AND project_id = 1003")
+	{
+		foreach my $answered (0, 1)
+		{
+			start_over();
+			$test->rows("SELECT count(*) FROM $a") if $answered;
+			$simulator->fault(%{$_}) foreach @{ $login[0] };
+			my $result = $test->run($sql);
+			MixpanelTest::error_is($result, 'HV00M',
+				"$sql, " . ($answered ? 'it has answered' : 'fresh'),
+				message => qr/^something other than Mixpanel's API answered/,
+				detail => qr/^A redirect led to another path\./);
+		}
+	}
+
+	# A slash more is no other path.
+	start_over(trailing_slash_redirect => JSON::PP::true);
+	$test->rows("SELECT count(*) FROM $a");
+	check("SELECT id FROM $a WHERE id = 98",
+		'', [ "$list/98", "$list/98/" ], 'a slash more is no other path');
+};
+
 subtest 'wrong credentials are noticed' => sub {
 	start_over();
 	$test->rows(

@@ -246,6 +246,11 @@ sub report
 		next unless $detail =~ /^\Q$title\E: \d+ \((.*)\)\.$/m;
 		$named{$_} = $sections{$title} foreach split /; /, $1;
 	}
+	# these are among the applied, but nothing was seen of them
+	if ($detail =~ /^Accepted, but not read back: \d+ \((.*)\)\.$/m)
+	{
+		$named{$_} = 'unknown' foreach split /; /, $1;
+	}
 	return \%named;
 }
 
@@ -426,6 +431,17 @@ sub seed_style
 	return;
 }
 
+# An account is shown when its time has come; that a transaction does not see
+# what another made before that is no fault.
+sub let_time_pass
+{
+	my ($style) = @_;
+
+	$test->rows('SELECT count(*) FROM mp.service_accounts')
+	  foreach 1 .. ($styles{$style}[0]{get_lag_requests} // 0);
+	return;
+}
+
 # Each transaction has a seed of its own, with which it can be had again.
 sub run_style
 {
@@ -437,6 +453,8 @@ sub run_style
 		seed_style($style) if $number % 25 == 1;
 		srand $seed + $number;
 		my $fault = transaction($number, $styles{$style}[2]);
+
+		let_time_pass($style);
 
 		if ($fault ne '')
 		{

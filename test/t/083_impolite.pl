@@ -101,6 +101,72 @@ subtest 'removal: a list that cannot be read at the wrong moment' => sub {
 	}
 };
 
+# A login page on the same host: whatever it answers says nothing of the change.
+subtest 'a change that is redirected to another path' => sub {
+	foreach my $status (200, 404)
+	{
+		foreach my $case (
+			[ 'DELETE FROM mp.service_accounts WHERE id = 3', 'DELETE', '/3$' ],
+			[ 'DELETE FROM mp.project_memberships WHERE service_account_id = 2 '
+				  . 'AND project_id = 1002', '', 'remove-from-project$' ],
+			[ add(q((2, 1005, 'owner'))), '', 'add-to-project$' ])
+		{
+			my ($sql, $method, $path) = @$case;
+
+			world();
+			$simulator->fault(status => 302, count => 0, path => $path,
+				($method ne '' ? (method => $method) : ()),
+				headers => { Location => '/api/app/login' });
+			$simulator->fault(status => $status, count => 0, path => '^/login');
+			my $result = $test->run($sql);
+			like($result->{code}, qr/^HV00[4M]$/, "$status: $sql")
+			  or diag(MixpanelTest::describe($result));
+			unlike($result->{detail} // '', qr/^Applied: 1/m, 'nothing is said to be done');
+			ok(is_member(2, 1002) && !is_member(2, 1005) &&
+				grep({ $_->{id} == 3 } @{ $simulator->state->{accounts} }), 'nor is it');
+		}
+	}
+};
+
+# What was accepted before something else failed is read back, too.
+subtest 'a role that is kept, and a COMMIT that fails' => sub {
+	my $sql = q(BEGIN; UPDATE mp.project_memberships SET role = 'owner' WHERE service_account_id = 4; )
+	  . add(q((999, 1001, 'admin'))) . '; COMMIT';
+	my $name = 'service account 4 in project 1004 as owner';
+
+	foreach my $write (qw(bulk single))
+	{
+		world(existing_member_role => 'kept');
+		$test->options(membership_write => $write);
+		my $result = $test->run($sql);
+		MixpanelTest::error_is($result, '23503', "$write: it fails",
+			detail => qr/^Applied: 0\.\nNot applied: 2 \(.*\Q$name\E/m);
+		world(existing_member_role => 'set');
+		$test->options(membership_write => $write);
+		MixpanelTest::error_is($test->run($sql), '23503', "$write: it fails",
+			detail => qr/^Applied: 1 \(\Q$name\E\)\.\nNot applied: 1 \(/m);
+		# the first read finds the row
+		world(existing_member_role => 'kept');
+		$test->options(membership_write => $write);
+		$simulator->fault(method => 'GET', path => '/4/projects$', status => 500,
+			nth => 2, count => 0);
+		MixpanelTest::error_is($test->run($sql), '23503', "$write: nor can it be read",
+			detail => qr/^Applied: 1 \(\Q$name\E\)\.\nNot applied: 1 \(.*\)\.\nAccepted, but not read back: 1 \(\Q$name\E\)\.$/m);
+	}
+
+	# Given back its old role, but the addition that no answer told of was
+	# carried out, and is kept.
+	world(existing_member_role => 'kept');
+	$test->options(membership_write => 'single');
+	$simulator->fault(method => 'POST', path => '/4/projects$', status => 408,
+		nth => 2, after => $yes{true});
+	my $result = $test->run(
+		q(UPDATE mp.project_memberships SET role = 'owner' WHERE service_account_id = 4));
+	ok(is_member(4, 1004, 'owner'), 'the role is changed');
+	MixpanelTest::error_is($result, 'HV00M', 'and the error says so',
+		detail => qr/^Applied: 1 \(\Q$name\E\)\.\nNot applied: 0\.$/m);
+};
+
 subtest 'a role that is kept' => sub {
 	foreach my $write (qw(bulk single))
 	{
@@ -302,6 +368,55 @@ subtest 'accounts that the API does not show yet' => sub {
 	is($result->{code}, '42501', 'a COMMIT that fails after its deletion');
 	is_deeply([ grep { /could not/ } map { $_->{message} } @{ $result->{notices} } ], [], 'no warning');
 	cmp_ok(time - $start, '<', 8, 'at once');
+};
+
+# What was given on create is seen, whether the API shows it or not.
+subtest 'memberships that are given with an account' => sub {
+	my $create = q(SET mixpanel_sa_fdw.allow_unreturned_secret = on; BEGIN; )
+	  . q(INSERT INTO mp.service_accounts (username, projects) VALUES )
+	  . q(('new', '[{"id": 1001, "role": "admin"}, {"id": 1002, "role": "analyst"}]'); );
+	my $select = 'SELECT project_id, role FROM mp.project_memberships '
+	  . 'WHERE service_account_id = 7 ORDER BY project_id; ';
+	my $both = "1001|admin\n1002|analyst";
+
+	foreach my $lag ({}, { get_lag_requests => 50, list_lag_requests => 50 },
+		{ list_lag_requests => 50 })
+	{
+		my $name = join(', ', sort keys %$lag) || 'no lag';
+
+		world(%$lag);
+		is($test->run("$create $select ROLLBACK")->{rows}, $both, $name);
+		world(%$lag);
+		is($test->run("$create SELECT role FROM mp.project_memberships "
+				. 'WHERE project_id = 1002 AND service_account_id > 2; ROLLBACK')->{rows},
+			'analyst', "$name: by project");
+		world(%$lag);
+		is($test->run("$create SELECT count(*) FROM mp.project_memberships; ROLLBACK")->{rows},
+			8, "$name: all");
+		world(%$lag);
+		is($test->run("$create DELETE FROM mp.project_memberships "
+				. "WHERE service_account_id = 7 AND role = 'admin'; $select "
+				. 'UPDATE mp.project_memberships SET role = $$owner$$ '
+				. "WHERE service_account_id = 7; $select ROLLBACK")->{rows},
+			"1002|analyst\n1002|owner", "$name: changed");
+		world(%$lag);
+		is($test->run("$create DELETE FROM mp.service_accounts WHERE id = 7; $select"
+				. 'ROLLBACK')->{rows}, '', "$name: deleted");
+		world(%$lag);
+		is($test->run("BEGIN; SAVEPOINT a; $create ROLLBACK TO a; $select"
+				. 'ROLLBACK')->{rows}, '', "$name: rolled back");
+	}
+
+	foreach my $write (qw(bulk single))
+	{
+		world(get_lag_requests => 2, list_lag_requests => 2);
+		$test->options(membership_write => $write);
+		my $result = $test->run("$create DELETE FROM mp.project_memberships "
+			. q(WHERE service_account_id = 7 AND role = 'admin'; )
+			. q(UPDATE mp.project_memberships SET role = 'owner' WHERE service_account_id = 7; COMMIT));
+		is(MixpanelTest::describe($result), 'no error', "$write: changed at COMMIT");
+		ok(!is_member(7, 1001) && is_member(7, 1002, 'owner'), 'as was asked');
+	}
 };
 
 subtest 'creates' => sub {
