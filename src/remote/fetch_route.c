@@ -48,6 +48,7 @@ static MpVerdict route_missing(MpFetch *fetch, bool proven);
 static MpRoute *route_of(const MpFetch *fetch);
 MP_NORETURN static void raise_contradiction(const MpFetch *fetch,
 											int64 parent, int status);
+MP_NORETURN static void raise_unproven(int64 project);
 MP_NORETURN static void raise_no_way(const MpFetch *fetch);
 
 MpWay
@@ -101,7 +102,12 @@ mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot)
 	else if (route == NULL || !means_missing(status))
 		mp_error_raise(slot->call, fetch->settings);
 	else if (status == 404)
+	{
+		bool		foreign = mp_error_is_foreign(slot->call);
+
 		ask_parent(fetch, slot);
+		slot->foreign = foreign;
+	}
 	else if (*route == MP_ROUTE_PRESENT)
 		raise_contradiction(fetch, slot->parent.id, status);
 	else
@@ -367,8 +373,8 @@ settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state)
 
 /*
  * A list of projects tells: of the organization's, or of those that the
- * credentials see.  Where the route is known to work, a 404 was about the
- * project.
+ * credentials see.  Where the route is known to work, a 404 of the API's own
+ * was about the project; another says nothing of a project that no list has.
  */
 static MpVerdict
 settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
@@ -380,6 +386,8 @@ settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 	else if (state == MP_CALL_FAILED &&
 			 !means_missing(mp_error_status(slot->call)))
 		mp_error_raise(slot->call, fetch->settings);
+	else if (*route_of(fetch) == MP_ROUTE_PRESENT && slot->foreign)
+		raise_unproven(slot->parent.id);
 	else if (*route_of(fetch) == MP_ROUTE_PRESENT)
 		mp_fetch_finish_slot(fetch, slot);
 	else if (state == MP_CALL_FAILED)
@@ -425,7 +433,9 @@ project_not_seen(MpFetch *fetch, MpSlot *slot)
 static MpVerdict
 settle_witness(MpFetch *fetch, MpSlot *slot, MpCallState state)
 {
-	if (state == MP_CALL_DONE)
+	if (state == MP_CALL_DONE && slot->foreign)
+		raise_unproven(slot->parent.id);
+	else if (state == MP_CALL_DONE)
 		mp_fetch_child_done(fetch, slot);
 	else if (state == MP_CALL_FAILED)
 	{
@@ -509,6 +519,18 @@ raise_contradiction(const MpFetch *fetch, int64 parent, int status)
 					fetch->way == MP_WAY_BY_PROJECT ?
 					"project" : "service account", parent, status),
 			 errdetail("The same call has worked for others in this session."),
+			 errhint("Run the statement again.")));
+}
+
+/* The call works, and a list of projects says nothing of this one. */
+static void
+raise_unproven(int64 project)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_REPLY),
+			 errmsg("something other than Mixpanel's API answered the memberships of project " INT64_FORMAT " with status 404",
+					project),
+			 errdetail("Whether the project is there cannot be seen."),
 			 errhint("Run the statement again.")));
 }
 

@@ -120,6 +120,7 @@ mp_fetch_take_parent(MpFetch *fetch, MpSlot *slot)
 		pfree(slot->parent.label);
 	slot->parent = fetch->queue[fetch->queue_read++];
 	slot->exists = false;
+	slot->foreign = false;
 	slot->witness = 0;
 	fetch->children_started++;
 }

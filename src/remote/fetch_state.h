@@ -60,6 +60,8 @@ typedef struct MpSlot
 								 * not; begun by fetch_keep.c */
 	MpReplay	replay;			/* REPLAYING; fetch_keep.c */
 	bool		exists;			/* the parent was seen; fetch_route.c */
+	bool		foreign;		/* the 404 that it is asked for because of was
+								 * not the API's; fetch_route.c */
 	int64		witness;		/* another project that was seen, 0: none;
 								 * fetch_route.c */
 } MpSlot;

@@ -5,7 +5,7 @@
  *
  * Some servers do not add whom they have already.  Such members are removed
  * and added again; where that fails, those that were removed are given back
- * the roles that they had, which is an addition like others: a read tells.
+ * the roles that they had.
  *
  *-------------------------------------------------------------------------
  */
@@ -188,8 +188,8 @@ restore_member(MpFlush *flush, const MpUnit *unit, const MpGrant *grant)
 }
 
 /*
- * Did it help?  An addition that no answer told of may have been carried out
- * before, and the server may keep what it added.
+ * Did it help?  Where no answer told of the addition before, it may have been
+ * carried out, and the server may keep what it added.
  */
 static void
 look_at_restored(MpFlush *flush, const MpUnit *unit)
@@ -208,8 +208,7 @@ look_at_restored(MpFlush *flush, const MpUnit *unit)
 	{
 		int			final = unit->finals[i];
 
-		if (((FATE(RESTORED) | FATE(REPLACING)) &
-			 (1u << flush->fates[final])) == 0)
+		if (flush->fates[final] != MP_FATE_REPLACING)
 			continue;
 		originals[count] = original_role(flush, final);
 		finals[count++] = final;
@@ -231,11 +230,8 @@ restored_tells(const MpFlush *flush, int final, MpSeen seen,
 {
 	const char *role = flush->roles[final];
 
-	if (seen == MP_SEEN_NOTHING)
-		return MP_EVIDENCE_RESTORED;
-	if (seen == MP_SEEN_ABSENT)
-		return flush->fates[final] == MP_FATE_RESTORED ?
-			MP_EVIDENCE_REMOVED : MP_EVIDENCE_SEEN_UNDONE;
+	if (seen == MP_SEEN_NOTHING || seen == MP_SEEN_ABSENT)
+		return MP_EVIDENCE_SEEN_UNDONE;
 	if (original != NULL && role != NULL && strcmp(role, original) == 0)
 		return MP_EVIDENCE_SEEN_RESTORED;
 	return seen == MP_SEEN_MEMBER ?
