@@ -193,7 +193,7 @@ step 'starting the simulator, and a PostgreSQL server of its own'
 make_room
 trap end EXIT
 trap interrupt INT
-start_simulator --accounts 8 --projects 3 --username-suffix true
+start_simulator --accounts 8 --projects 3
 start_cluster
 base_url=http://127.0.0.1:$MP_SIMULATOR_PORT/api/app
 step 'ready'

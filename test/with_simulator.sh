@@ -8,5 +8,5 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 make_room
-start_simulator
+start_simulator --username-suffix false
 "$@"

@@ -31,11 +31,15 @@ sub program
 }
 
 # Starts a simulator.  The arguments are its options without the dashes, with
-# - or _: start(document => 'nested', accounts => 100).
+# - or _: start(document => 'nested', accounts => 100).  Usernames are as they
+# were asked for, without the suffix that a real server adds, unless an option
+# says otherwise: most tests are about something else.
 sub start
 {
 	my ($class, %options) = @_;
 	my @command = (program(), '--die-with-stdin');
+
+	$options{username_suffix} //= 'false';
 
 	foreach my $name (sort keys %options)
 	{

@@ -175,7 +175,7 @@ static const Setting settings[] = {
 	{SWITCH(KIND_BOOLEAN, single_calls), 0, 0, NULL, "true"},
 	{SWITCH(KIND_BOOLEAN, me_route), 0, 0, NULL, "true"},
 	{SWITCH(KIND_BOOLEAN, projects_route), 0, 0, NULL, "false"},
-	{SWITCH(KIND_BOOLEAN, username_suffix), 0, 0, NULL, "false"},
+	{SWITCH(KIND_BOOLEAN, username_suffix), 0, 0, NULL, "true"},
 	{SWITCH(KIND_CHOICE, expires), 0, 0, expires, "kept"},
 	{SWITCH(KIND_CHOICE, created), 0, 0, created, "whole"},
 	{SWITCH(KIND_BOOLEAN, create_warning), 0, 0, NULL, "false"},

@@ -7,10 +7,9 @@
 # calls not applied is not, and what it does not name is as it was.  No account
 # is created twice, and none is left that nobody was told of.
 #
-# MP_IMPOLITE is the number of transactions of each style, MP_IMPOLITE_SEED the
-# first seed, MP_IMPOLITE_STYLE a regular expression for the styles' names: "."
-# is all of them.  By default, a few of those styles in which no difference is
-# known for these seeds.
+# MP_IMPOLITE is the number of transactions of each style, MP_IMPOLITE_SEED what
+# is added to their numbers to have their seeds, MP_IMPOLITE_STYLE a regular
+# expression for the styles' names.  By default, seeds 1 to 15 of every style.
 
 use strict;
 use warnings;
@@ -22,10 +21,9 @@ use Test::More;
 use constant PROJECTS => 4;
 use constant ACCOUNTS => 8;
 
-my $count = $ENV{MP_IMPOLITE} // 25;
-my $seed = $ENV{MP_IMPOLITE_SEED} // 20261128;
-my $wanted = $ENV{MP_IMPOLITE_STYLE}
-  // '^(doubt|parts, bulk|lags|no lists)';
+my $count = $ENV{MP_IMPOLITE} // 15;
+my $seed = $ENV{MP_IMPOLITE_SEED} // 0;
+my $wanted = $ENV{MP_IMPOLITE_STYLE} // '.';
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 
 my @roles = qw(admin analyst consumer owner);
@@ -56,6 +54,14 @@ my %faults = (
 			nth => 1 + int rand 5,
 			any([], [ method => 'DELETE' ], [ method => 'GET' ],
 				[ path => '/[0-9]+$' ], [ path => '/projects' ])->@* };
+	},
+	# a redirect to a login page on the same host
+	login => sub {
+		return ({ count => any(1, 1, 2), status => 302, nth => 1 + int rand 5,
+				headers => { Location => '/api/app/login' },
+				any([], [ method => 'DELETE' ], [ method => 'GET' ],
+					[ path => '/[0-9]+$' ], [ path => '/projects' ])->@* },
+			{ count => 2, path => '^/login', status => any(200, 404, 404) });
 	},
 	denial => sub {
 		return { count => 1, nth => 1 + int rand 4, status => 200,
@@ -98,6 +104,11 @@ my %styles = (
 	'denials' => [ {}, {}, [qw(denial)] ],
 	'denials of all refusals' =>
 	  [ { refused_status => 200, refusal => 'success' }, {}, [qw(doubt)] ],
+	'logins' => [ {}, {}, [qw(login)] ],
+	'logins, single' => [
+		{ list_by_project => $false },
+		{ membership_write => 'single' }, [qw(login doubt)]
+	],
 	'lags' => [
 		{
 			get_lag_requests => 3,
@@ -392,14 +403,17 @@ sub transaction
 	if (chance(0.25))
 	{
 		$name = "made$number-" . int rand 1000000;
+		my $projects = chance(0.3) ? '[{"id": 1001, "role": "admin"}]' : '[]';
+
 		splice @statements, int rand(@statements + 1), 0,
-		  'INSERT INTO mp.service_accounts (username) '
-		  . "VALUES ('$name') RETURNING 'made', id, username, secret <> ''";
+		  'INSERT INTO mp.service_accounts (username, projects) '
+		  . "VALUES ('$name', '$projects') RETURNING 'made', id, username, secret <> ''";
 		$ends = 'ROLLBACK' if chance(0.3);
 	}
 	foreach my $kind (@{$kinds})
 	{
-		$simulator->fault(%{ $faults{$kind}->() }) if chance(0.6);
+		next unless chance(0.6);
+		$simulator->fault(%{$_}) foreach $faults{$kind}->();
 	}
 	$simulator->clear_log;
 	my $sql = join ";\n", 'BEGIN', @statements, "$ends;\n";

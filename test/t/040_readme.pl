@@ -22,7 +22,8 @@ use Test::More;
 
 my $project = getcwd();
 my $simulator = MixpanelSimulator->start(accounts => 8, projects => 3,
-	first_project_id => 456, secret => 'the-secret');
+	first_project_id => 456, secret => 'the-secret',
+	username_suffix => 'true');
 my $node = PostgreSQL::Test::Cluster->new('readme');
 
 # Runs a file's examples in a database of their own, or in a copy of another.

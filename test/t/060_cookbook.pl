@@ -39,6 +39,7 @@ my $simulator = MixpanelSimulator->start(
 	projects => 3,
 	first_project_id => 456,
 	memberships_per_account => 0,
+	username_suffix => 'true',
 	secret => 'the-secret');
 my $node = PostgreSQL::Test::Cluster->new('cookbook');
 my $has_cron = -e (`pg_config --pkglibdir` =~ s/\n//r) . '/pg_cron.so';
@@ -114,6 +115,12 @@ sub requests_said
 
 	$said{$2} = $1 + 0 while ($list // '') =~ /(\d+) × `([^`]+)`/g;
 	return \%said;
+}
+
+# A username without what Mixpanel adds.
+sub asked_for
+{
+	return $_[0] =~ s/\.[0-9a-f]+\.mp-service-account$//r;
 }
 
 sub run_python
@@ -236,7 +243,7 @@ my %after = (
 			[ names_but('warehouse-sync'), 'nightly-export-r2',
 				'warehouse-sync-r2' ],
 			'one is replaced, one not yet');
-		my %id = map { $_->{username} => $_->{id} }
+		my %id = map { asked_for($_->{username}) => $_->{id} }
 		  @{ $simulator->state->{accounts} };
 		memberships_are(
 			'the successors have what the old ones had',
@@ -255,8 +262,8 @@ my %after = (
 			with => [ [ 17, 458, 'analyst' ], [ 14, 457, 'admin' ] ]);
 	},
 	'Several organizations and regions' => sub {
-		is_deeply([ map { "$_->{organization_id} $_->{username}" }
-			  grep { $_->{username} eq 'eu-bot' }
+		is_deeply([ map { "$_->{organization_id} " . asked_for($_->{username}) }
+			  grep { asked_for($_->{username}) eq 'eu-bot' }
 			  @{ $simulator->state->{accounts} } ],
 			['124 eu-bot'], 'the new account is in its organization');
 	},
@@ -270,7 +277,7 @@ my %after = (
 # The accounts of organization 123, beside the one that authenticates.
 sub account_names
 {
-	return map { $_->{username} }
+	return map { asked_for($_->{username}) }
 	  grep { $_->{organization_id} == 123 && $_->{id} != 1 }
 	  @{ $simulator->state->{accounts} };
 }
@@ -319,9 +326,12 @@ sub check_vault
 	my $secret = $node->safe_psql('cookbook',
 		"SELECT pgp_pub_decrypt(secret, dearmor('$key')) FROM vault");
 
+	my ($login) = grep { asked_for($_) eq 'vaulted-bot' }
+	  map { $_->{username} } @{ $simulator->state->{accounts} };
+
 	like($secret, qr/^[0-9a-f]{32}$/, 'the private key opens the vault');
 	is( $simulator->api('GET', '/organizations/123/service-accounts', undef,
-			login => "vaulted-bot:$secret")->{status},
+			login => "$login:$secret")->{status},
 		200, 'it holds the secret that Mixpanel knows');
 	unlike($node->safe_psql('cookbook', 'SELECT * FROM vault'),
 		qr/\Q$secret\E/, 'the table does not show it');

@@ -119,11 +119,15 @@ subtest 'a change that is redirected to another path' => sub {
 				headers => { Location => '/api/app/login' });
 			$simulator->fault(status => $status, count => 0, path => '^/login');
 			my $result = $test->run($sql);
-			like($result->{code}, qr/^HV00[4M]$/, "$status: $sql")
+			my $done = !is_member(2, 1002) || is_member(2, 1005) ||
+			  !grep { $_->{id} == 3 } @{ $simulator->state->{accounts} };
+
+			# a single call may have done what the bulk call did not
+			like($result->{code}, $status == 404 && $method eq '' ? qr/^$/ : qr/^HV00[4M]$/,
+				"$status: $sql")
 			  or diag(MixpanelTest::describe($result));
 			unlike($result->{detail} // '', qr/^Applied: 1/m, 'nothing is said to be done');
-			ok(is_member(2, 1002) && !is_member(2, 1005) &&
-				grep({ $_->{id} == 3 } @{ $simulator->state->{accounts} }), 'nor is it');
+			is(!!$done, $result->{code} eq '', 'what is said is so');
 		}
 	}
 };
