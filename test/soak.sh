@@ -3,10 +3,12 @@
 # a simulator and a server of its own, both gone afterwards.  Installs what is
 # missing (Debian or a derivative), builds, installs the extension.
 #
-#	test/soak.sh [MINUTES [RATE]]
+#	test/soak.sh [MINUTES [RATE [OPTION...]]]
 #
 # MINUTES (30); RATE (40) is how many transactions a second are begun, by eight
-# clients of pgbench.  Fails unless the API's state at the end is the model's,
+# clients of pgbench; OPTIONs are the simulator's, with which it is not polite:
+# --partial-refusal true --existing-member-status 409.  Usernames are compared,
+# and get no suffix.  Fails unless the API's state at the end is the model's,
 # every read and every error told the truth, no session crashed or grew.
 set -eu
 
@@ -17,8 +19,9 @@ minutes=${1-30}
 rate=${2-40}
 
 case $minutes:$rate in
-	*[!0-9:]* | :* | *: | 0:* | *:0) die 'usage: soak.sh [MINUTES [RATE]]' ;;
+	*[!0-9:]* | :* | *: | 0:* | *:0) die 'usage: soak.sh [MINUTES [RATE [OPTION...]]]' ;;
 esac
+options=("${@:3}")
 seconds=$((minutes * 60))
 
 need_packages
@@ -27,7 +30,8 @@ build all simulator
 install_extension
 
 make_room
-start_simulator --accounts 1 --projects 6 --memberships-per-account 0
+start_simulator --accounts 1 --projects 6 --memberships-per-account 0 \
+	--username-suffix false "${options[@]}"
 start_cluster
 [ -e "$("$PG_CONFIG" --sharedir)/extension/dblink.control" ] ||
 	die 'the extension dblink is not there (Debian: postgresql-contrib)'

@@ -172,7 +172,11 @@ END $$;
 -- The changes that a failed COMMIT names.
 CREATE FUNCTION take_report(client int, report text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM follow(account, project, role) FROM named(report, 'Applied');
+	-- these are among the applied, but nobody has seen them
+	PERFORM look_after(client, account, project, role, false)
+	FROM named(report, 'Accepted, but not read back');
+	PERFORM follow(account, project, role)
+	FROM (SELECT * FROM named(report, 'Applied') EXCEPT SELECT * FROM named(report, 'Accepted, but not read back')) applied;
 	PERFORM follow(account, project, NULL)
 	FROM named(report, 'Removed to be added with another role, but not added');
 	PERFORM look_after(client, account, project, role, false)
