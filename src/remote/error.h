@@ -42,8 +42,9 @@ extern char *mp_error_text(const char *text);
 
 /*
  * Has something in between answered, such as a gateway?  A status from 400 on
- * with a body that is no JSON says nothing about what was asked.  An empty
- * body is one that the API's nested document has.
+ * with a body that is no JSON says nothing about what was asked; nor does one
+ * that another path gave, to which a redirect led.  An empty body is one that
+ * the API's nested document has.
  */
 extern bool mp_error_is_foreign(const MpCall *call);
 
