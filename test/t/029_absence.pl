@@ -289,7 +289,7 @@ subtest 'pages of something in between' => sub {
 		MixpanelTest::error_is($test->run("SELECT * FROM $a"),
 			$code, "status $status",
 			message => qr/^something other than Mixpanel's API answered GET /,
-			detail => qr/no JSON.* URL was http:/,
+			detail => qr/not JSON.* URL was http:/,
 			hint => $hint // qr/gateway/);
 		is( $test->rows($check),
 			join("\n",
