@@ -114,7 +114,7 @@ mp_session_expect(int count)
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("statement would send more than %d requests to Mixpanel",
 						mp_max_requests),
-				 errdetail("It has sent %d requests.", counted.requests),
+				 errdetail("Requests sent so far: %d.", counted.requests),
 				 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_requests higher.")));
 }
 
