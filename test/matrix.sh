@@ -8,8 +8,8 @@
 #
 # Needs root, on Debian.  With --if-possible, a version whose root folder cannot
 # be made here is left out; without, that is a failure.  With --short, only the
-# SQL tests and each API call are tried.  FILE gets a line a version: "passed",
-# "failed" or "skipped", the version, and what there is to say.
+# SQL tests, each API call and upgrades are tried.  FILE gets a line a version:
+# "passed", "failed" or "skipped", the version, and what there is to say.
 #
 # The logs of a failed version are left in test/log.  MP_CHECK_SECONDS is how
 # long each version may take.
@@ -79,7 +79,7 @@ names_of_tests()
 
 	if [ -n "$short" ]
 	then
-		echo 010_regress 020_calls
+		echo 010_regress 020_calls 080_upgrade
 		return
 	fi
 	echo _test
