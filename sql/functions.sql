@@ -97,10 +97,6 @@ CREATE FOREIGN DATA WRAPPER mp_other;
 CREATE SERVER mp_other FOREIGN DATA WRAPPER mp_other OPTIONS (host 'example.com');
 SELECT * FROM mixpanel_sa_fdw_check('mp_other');
 \echo :SQLSTATE
-CREATE FUNCTION other_handler() RETURNS fdw_handler LANGUAGE c STRICT AS 'file_fdw', 'file_fdw_handler';
-ALTER FOREIGN DATA WRAPPER mp_other HANDLER other_handler;
-SELECT * FROM mixpanel_sa_fdw_check('mp_other');
-\echo :SQLSTATE
 SELECT * FROM mixpanel_sa_fdw_check(NULL);
 -- only a server that one may use
 CREATE ROLE mp_plain;

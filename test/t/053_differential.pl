@@ -151,7 +151,7 @@ sub statement
 	return ($query, "SELECT * FROM o.through_cursor(\$\$$query\$\$);")
 	  if MixpanelQuery::chance(0.1);
 	if (MixpanelQuery::chance(0.25)
-		&& (my $prepared = $whole) =~ s/\b(32[78]\d\d|100\d|101\d)\b/\$1/)
+		&& (my $prepared = $whole) =~ s/(?<!bot-)\b(32[78]\d\d|100\d|101\d)\b/\$1/)
 	{
 		my $mode = MixpanelQuery::any(qw(force_generic_plan auto));
 

@@ -443,6 +443,9 @@ SKIP:
 }
 
 subtest 'postgres_fdw' => sub {
+	plan skip_all => 'the server has no postgres_fdw (contrib)'
+	  if $test->rows('SELECT count(*) FROM pg_available_extensions '
+		  . "WHERE name = 'postgres_fdw'") == 0;
 	my $second = start_second();
 	my $session = MixpanelSession->new($second->connstr('postgres'));
 

@@ -15,7 +15,7 @@ my $test = MixpanelTest->new(
 	projects => 3,
 	config => "max_prepared_transactions = 1\n");
 
-plan skip_all => 'no postgres_fdw'
+plan skip_all => 'the server has no postgres_fdw (contrib)'
   if $test->rows("SELECT count(*) FROM pg_available_extensions WHERE name = 'postgres_fdw'") == 0;
 
 my $reference = slurp_file('doc/mixpanel_sa_fdw.md');
@@ -292,6 +292,11 @@ foreach my $case (@cases)
 	isnt($ours, $theirs, "$title: differs");
 	ok(index($reference, $documented) >= 0, "... and is documented: $documented");
 }
+
+MixpanelTest::error_is(
+	$test->run("SELECT * FROM mixpanel_sa_fdw_check('loopback')"), '42809',
+	'mixpanel_sa_fdw_check() of a server of another wrapper',
+	hint => qr/^Name a server of the foreign-data wrapper mixpanel_sa_fdw/);
 
 $test->stop;
 done_testing();
