@@ -64,6 +64,7 @@ static bool connections_doubtful = false;
 static uint32 wait_event = 0;
 static TimestampTz client_checked = 0;
 
+static bool take_descriptor(void);
 static void note_change(Datum arg, int cache_id, uint32 hash_value);
 static void apply_change(void);
 static Place *find_place(const MpSettings *settings);
@@ -82,14 +83,30 @@ mp_session_init(void)
 	CacheRegisterSyscacheCallback(USERMAPPINGOID, note_change, (Datum) 0);
 }
 
+/*
+ * As postgres_fdw does it for each connection, but one is always left: Append
+ * makes a set of events for each wait for asynchronous scans, and fails without
+ * a descriptor for it.  Throws nothing.
+ */
+static bool
+take_descriptor(void)
+{
+	bool		is_left;
+
+	if (!AcquireExternalFD())
+		return false;
+	is_left = AcquireExternalFD();
+	ReleaseExternalFD();
+	return is_left;
+}
+
 MpHttp *
 mp_session_http(void)
 {
 	apply_change();
 	if (pool == NULL)
 	{
-		/* as postgres_fdw does it for each connection; neither throws */
-		mp_http_count_descriptors(AcquireExternalFD, ReleaseExternalFD);
+		mp_http_count_descriptors(take_descriptor, ReleaseExternalFD);
 		pool = mp_http_create();
 		if (pool == NULL)
 			ereport(ERROR,

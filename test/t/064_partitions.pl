@@ -12,7 +12,8 @@ use Test::More;
 my $organizations = 150;
 my $accounts = 4;
 
-# Fewer files than partitions.
+# Fewer files than partitions, and than a full window needs beside the server's
+# own: some are left for the events that an Append waits for.
 my $test = MixpanelTest->new(
 	'partitions',
 	organizations => $organizations,
@@ -59,7 +60,10 @@ subtest 'side by side' => sub {
 			  . 'count(DISTINCT organization_id) FROM accounts'),
 		"$all|$all|$organizations", 'every row once');
 	is(scalar @{ $simulator->log }, $organizations, 'a request for each');
-	is($simulator->counts->{max_concurrent}, 8, 'as many at once as allowed');
+	my $at_once = $simulator->counts->{max_concurrent};
+
+	ok($at_once > 1 && $at_once <= 8, 'several at once, as many as files allow')
+	  or diag($at_once);
 	$simulator->set(latency_ms => 0);
 };
 
