@@ -14,6 +14,7 @@
 #include "remote/fetch_state.h"
 #include "remote/project.h"
 
+static bool is_named_before(MpFetch *fetch, int64 id);
 static void drop_kept(MpSlot *slot);
 static const char *slot_state_name(MpSlotState state);
 pg_attribute_unused() static bool is_step(MpSlotState from, MpSlotState to);
@@ -49,14 +50,41 @@ bool
 mp_fetch_is_to_visit(MpFetch *fetch, int64 id)
 {
 	int			at;
+	bool		again;
 
 	if (!fetch->fixed.pinned)
-		return true;
+		return !is_named_before(fetch, id);
 	Assert(fetch->listed != NULL);
 	at = mp_ids_find(fetch->fixed.ids, fetch->fixed.count, id);
-	if (at >= 0)
-		fetch->listed[at] = true;
-	return at >= 0;
+	if (at < 0)
+		return false;
+	again = fetch->listed[at];
+	fetch->listed[at] = true;
+	return !again;
+}
+
+/*
+ * A list may name a parent twice: a project that a user has by two ways, an
+ * account that moved while the list was made.  Its rows are there once.
+ */
+static bool
+is_named_before(MpFetch *fetch, int64 id)
+{
+	bool		found;
+
+	if (fetch->named == NULL)
+	{
+		HASHCTL		control = {
+			.keysize = sizeof(int64),
+			.entrysize = sizeof(int64),
+			.hcxt = fetch->context,
+		};
+
+		fetch->named = hash_create("mixpanel_sa_fdw parents", 64, &control,
+								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	hash_search(fetch->named, &id, HASH_ENTER, &found);
+	return found;
 }
 
 void
@@ -179,6 +207,9 @@ mp_fetch_clear(MpFetch *fetch)
 		drop_kept(&fetch->slots[i]);
 		fetch->slots[i].state = MP_SLOT_FREE;
 	}
+	if (fetch->named != NULL)
+		hash_destroy(fetch->named);
+	fetch->named = NULL;
 	fetch->queue_used = fetch->queue_read = 0;
 	fetch->children_started = fetch->children_done = 0;
 }

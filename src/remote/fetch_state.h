@@ -14,6 +14,10 @@
 #ifndef MP_REMOTE_FETCH_STATE_H
 #define MP_REMOTE_FETCH_STATE_H
 
+#include "postgres.h"
+
+#include "utils/hsearch.h"
+
 #include "remote/fetch.h"
 #include "remote/session.h"
 #include "remote/snapshot.h"
@@ -104,6 +108,8 @@ struct MpFetch
 								 * visit, where they are known */
 	bool	   *listed;			/* of those, which the list has named; NULL:
 								 * no list was asked for them */
+	HTAB	   *named;			/* parents that the list has named, where it
+								 * alone says which there are; NULL: none */
 	MpParent   *queue;			/* parents without a call yet */
 	int			queue_size;
 	int			queue_used;
@@ -135,7 +141,8 @@ extern void mp_fetch_set_fixed(MpFetch *fetch, bool by_project);
 /* A list will tell of the fixed parents what is not known of them. */
 extern void mp_fetch_expect_names(MpFetch *fetch);
 
-/* Is a parent that a list has named to be visited?  Notes that it was. */
+/* Is a parent that a list has named to be visited?  Notes that it was named:
+ * the next time it is not to be. */
 extern bool mp_fetch_is_to_visit(MpFetch *fetch, int64 id);
 
 /* Queue a parent; the label is copied.  NULL: not known. */

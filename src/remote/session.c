@@ -85,8 +85,8 @@ mp_session_init(void)
 
 /*
  * As postgres_fdw does it for each connection, but one is always left: Append
- * makes a set of events for each wait for asynchronous scans, and fails without
- * a descriptor for it.  Throws nothing.
+ * makes a set of events whenever it waits for asynchronous scans, and fails
+ * without a descriptor for it.  Throws nothing.
  */
 static bool
 take_descriptor(void)

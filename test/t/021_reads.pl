@@ -234,6 +234,44 @@ subtest '/me shows projects of other organizations as well' => sub {
 	$test->start_over;
 };
 
+# Each is asked once, and its rows are there once.
+subtest 'a list that names one twice' => sub {
+	my $count = 'SELECT count(*), count(DISTINCT '
+	  . '(service_account_id, project_id)) FROM mp.project_memberships';
+	my $project = '{"id": 1001, "name": "P", "organization_id": 123}';
+	my @projects = map { "GET /projects/$_/service-accounts" } 1001, 1003;
+	my $other = '{"id": 1003, "organization_id": 123}';
+	my $lists = sub {
+		$simulator->fault(path => '/organizations/123/service-accounts$', count => 0,
+			body => '[{"id": 2}, {"id": 3}, {"id": 2}, {"id": 2}]');
+		$simulator->fault(path => '^/me', count => 0,
+			body => qq({"status": "ok", "results": {"projects": )
+			  . qq({"1001": $project, "1003": $other, "again": $project}}}));
+		return;
+	};
+
+	$lists->();
+	check_query($count, ['4|4'],
+		[ "GET $org", map { "GET $org/$_/projects" } 2, 3 ], 'of accounts');
+	check_query("$count WHERE service_account_id = 2 AND username IS NULL",
+		['2|2'], [ "GET $org", "GET $org/2/projects" ],
+		'of accounts, one of them given');
+	check_query("BEGIN ISOLATION LEVEL REPEATABLE READ; $count; $count; COMMIT",
+		[ '4|4', '4|4' ],
+		[ "GET $org", map { "GET $org/$_/projects" } 2, 3 ], 'kept');
+	$test->options(membership_read => 'project');
+	$simulator->clear_faults;
+	$simulator->fault(path => '/projects/[0-9]*/?$', status => 404, count => 0);
+	$lists->();
+	check_query($count, ['6|6'],
+		[ 'GET /organizations/123/projects/', "GET $me", @projects ],
+		'of projects');
+	check_query("$count WHERE project_id = 1001 AND project_name <> ''",
+		['3|3'], [ "GET $me", $projects[0] ], 'of projects, one of them given');
+	$simulator->clear_faults;
+	$test->start_over;
+};
+
 # A call by id does not tell them; the list that does is read as well, lest a
 # condition on them miss rows.
 subtest 'conditions on names' => sub {
