@@ -23,6 +23,7 @@ OBJS = \
 	src/api/record.o \
 	src/api/walk.o \
 	src/api/words.o \
+	src/base/budget.o \
 	src/base/file.o \
 	src/base/ids.o \
 	src/base/mask.o \
@@ -50,6 +51,7 @@ OBJS = \
 	src/fdw/plan.o \
 	src/fdw/plan_fields.o \
 	src/fdw/plan_key.o \
+	src/fdw/quota.o \
 	src/fdw/scan.o \
 	src/fdw/scan_async.o \
 	src/fdw/scan_cache.o \
@@ -58,6 +60,7 @@ OBJS = \
 	src/fdw/unfinished.o \
 	src/http/attempt.o \
 	src/http/authority.o \
+	src/http/clock.o \
 	src/http/descriptor.o \
 	src/http/encoding.o \
 	src/http/http.o \
@@ -66,6 +69,7 @@ OBJS = \
 	src/http/list.o \
 	src/http/outcome.o \
 	src/http/paging.o \
+	src/http/place.o \
 	src/http/poller.o \
 	src/http/redirect.o \
 	src/http/request.o \
@@ -86,6 +90,7 @@ OBJS = \
 	src/remote/fetch_state.o \
 	src/remote/fetch_scope.o \
 	src/remote/project.o \
+	src/remote/quota.o \
 	src/remote/session.o \
 	src/remote/snapshot.o \
 	src/transaction/callback.o \

@@ -26,6 +26,7 @@
 #include "fdw/modify.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
+#include "remote/quota.h"
 #include "remote/session.h"
 #include "transaction/callback.h"
 
@@ -132,6 +133,7 @@ _PG_init(void)
 							   PGC_SUSET, 0, check_log_requests,
 							   assign_log_requests, NULL);
 	mp_setting_end();
+	mp_quota_init();
 	mp_session_init();
 	mp_callback_init();
 	mp_join_init();

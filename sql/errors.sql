@@ -2,6 +2,8 @@
 -- API, broken connections, answers of another shape, bad input.
 \getenv port MP_SIMULATOR_PORT
 \set base_url 'http://127.0.0.1:' :port '/api/app'
+\set second_url 'http://127.0.0.1:' :port '/2/../api/app'
+\set third_url 'http://127.0.0.1:' :port '/3/../api/app'
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z accounts=3 projects=2 memberships_per_account=1
 SET client_min_messages = warning;
 CREATE EXTENSION mixpanel_sa_fdw;
@@ -88,6 +90,8 @@ INSERT INTO service_accounts (username) VALUES ('x') RETURNING secret;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=429 headers.Retry-After=7
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
+-- what it asks for holds for all that goes there: the same by another name
+ALTER SERVER mp_errors OPTIONS (SET base_url :'second_url');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=429
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
@@ -111,6 +115,7 @@ ALTER SERVER mp_errors OPTIONS (ADD max_retry_wait '1s');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=429 headers.Retry-After=60
 SELECT count(*) FROM service_accounts;
 \echo :SQLSTATE
+ALTER SERVER mp_errors OPTIONS (SET base_url :'third_url');
 ALTER SERVER mp_errors OPTIONS (SET max_retries '0', DROP max_retry_wait);
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 

@@ -203,6 +203,7 @@ size_t
 mp_api_read_grants(const char *json, MpGrant *grants, char *texts)
 {
 	json_t	   *projects = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+	char	   *next = texts;
 	size_t		i;
 	json_t	   *grant;
 
@@ -212,9 +213,9 @@ mp_api_read_grants(const char *json, MpGrant *grants, char *texts)
 
 		assert(i < MP_API_GRANTS(strlen(json)));
 		grants[i].project = json_integer_value(json_object_get(grant, "id"));
-		grants[i].role = texts;
-		memcpy(texts, json_string_value(role), json_string_length(role) + 1);
-		texts += json_string_length(role) + 1;
+		grants[i].role = next;
+		memcpy(next, json_string_value(role), json_string_length(role) + 1);
+		next += json_string_length(role) + 1;
 	}
 	i = json_array_size(projects);
 	json_decref(projects);

@@ -31,6 +31,13 @@ typedef enum MpMembershipWrite
 	MP_MEMBERSHIP_WRITE_SINGLE, /* one call for each membership */
 } MpMembershipWrite;
 
+/* Server option rate_limit: so many requests in a period; 0: any number. */
+typedef struct MpRate
+{
+	int			number;
+	int			period;
+} MpRate;
+
 /*
  * Strings are NUL-terminated UTF-8 and live as long as the struct; NULL means
  * that the option is not set.  Durations are milliseconds.
@@ -56,6 +63,8 @@ typedef struct MpSettings
 	int			max_retries;
 	int			max_retry_wait;
 	int			max_concurrency;
+	MpRate		rate_limit;
+	int			shared_concurrency; /* 0: any number */
 	const char *ca_file;
 	const char *proxy;
 

@@ -25,6 +25,9 @@
 #include "rewrite/rewriteManip.h"
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+#endif
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
 #include "commands/explain_state.h"
@@ -94,6 +97,43 @@ extern bool pq_check_connection(void);
 #define MP_NEW_WAIT_EVENT(name) WaitEventExtensionNew(name)
 #else
 #define MP_NEW_WAIT_EVENT(name) PG_WAIT_EXTENSION
+#endif
+
+/*
+ * Shared memory that any backend makes by its name; begin(memory) fills it.
+ * Before 17 there is none, and the macro is not reached.
+ */
+#if PG_VERSION_NUM >= 190000
+#define MP_HAS_NAMED_SEGMENTS true
+#define MP_NAMED_SEGMENT(name, size, begin, found) \
+	GetNamedDSMSegment(name, size, begin, found, NULL)
+#define MP_SEGMENT_ARG , void *arg pg_attribute_unused()
+#elif PG_VERSION_NUM >= 170000
+#define MP_HAS_NAMED_SEGMENTS true
+#define MP_NAMED_SEGMENT(name, size, begin, found) \
+	GetNamedDSMSegment(name, size, begin, found)
+#define MP_SEGMENT_ARG
+#else
+#define MP_HAS_NAMED_SEGMENTS false
+#define MP_NAMED_SEGMENT(name, size, begin, found) \
+	((void) (begin), (void) (found), NULL)
+#define MP_SEGMENT_ARG
+#endif
+
+/* A tranche of locks; a name for it, which every process gives. */
+#if PG_VERSION_NUM >= 190000
+#define MP_NEW_TRANCHE(name) LWLockNewTrancheId(name)
+#define MP_NAME_TRANCHE(tranche, name) ((void) (tranche))
+#else
+#define MP_NEW_TRANCHE(name) LWLockNewTrancheId()
+#define MP_NAME_TRANCHE(tranche, name) LWLockRegisterTranche(tranche, name)
+#endif
+
+/* Which of all backends that there may be is this one: from 0. */
+#if PG_VERSION_NUM >= 170000
+#define MP_OWN_NUMBER MyProcNumber
+#else
+#define MP_OWN_NUMBER MyProc->pgprocno
 #endif
 
 /* A set of so many events to wait for, which lasts as long as the process. */

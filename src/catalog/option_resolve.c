@@ -30,6 +30,7 @@ static void apply_option(MpSettings *settings, const MpOption *option,
 						 const char *value);
 static bool same_value(const MpSettings *one, const MpSettings *other,
 					   const MpOption *option);
+static bool same_rate(const MpRate *one, const MpRate *other);
 static bool same_text(const char *one, const char *other);
 static void copy_value(MpSettings *copy, const MpSettings *settings,
 					   const MpOption *option);
@@ -201,6 +202,8 @@ same_value(const MpSettings *one, const MpSettings *other,
 			return *(const int64_t *) a == *(const int64_t *) b;
 		case MP_OPTION_DOUBLE:
 			return *(const double *) a == *(const double *) b;
+		case MP_OPTION_RATE:
+			return same_rate(a, b);
 		case MP_OPTION_TEXT:
 			return same_text(*(const char *const *) a,
 							 *(const char *const *) b);
@@ -216,6 +219,12 @@ same_value(const MpSettings *one, const MpSettings *other,
 			}
 	}
 	return false;
+}
+
+static bool
+same_rate(const MpRate *one, const MpRate *other)
+{
+	return one->number == other->number && one->period == other->period;
 }
 
 /* NULL is the same as NULL only. */

@@ -35,6 +35,7 @@ typedef enum MpOptionForm
 	MP_OPTION_INT,				/* or an enum */
 	MP_OPTION_INT64,
 	MP_OPTION_DOUBLE,
+	MP_OPTION_RATE,				/* MpRate */
 	MP_OPTION_TEXT,				/* const char *, palloc'ed */
 	MP_OPTION_ID_ARRAY,			/* const int64_t * and its size_t count */
 } MpOptionForm;
@@ -97,6 +98,7 @@ extern const MpOptionType mp_option_word_text;
 extern const MpOptionType mp_option_boolean;
 extern const MpOptionType mp_option_integer;
 extern const MpOptionType mp_option_duration;
+extern const MpOptionType mp_option_rate;
 extern const MpOptionType mp_option_cost;
 extern const MpOptionType mp_option_base_url;
 extern const MpOptionType mp_option_proxy;

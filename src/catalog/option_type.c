@@ -36,6 +36,8 @@ static bool parse_integer(const MpOption *option, const char *text,
 						  MpSettings *settings);
 static bool parse_duration(const MpOption *option, const char *text,
 						   MpSettings *settings);
+static bool parse_rate(const MpOption *option, const char *text,
+					   MpSettings *settings);
 static bool parse_cost(const MpOption *option, const char *text,
 					   MpSettings *settings);
 static bool parse_base_url(const MpOption *option, const char *text,
@@ -84,6 +86,11 @@ const MpOptionType mp_option_integer = {
 const MpOptionType mp_option_duration = {
 	MP_OPTION_INT, parse_duration,
 	"durations from 1 ms to 24 days, such as \"500ms\", \"30s\", \"2min\", or a bare number of milliseconds",
+	NULL,
+};
+const MpOptionType mp_option_rate = {
+	MP_OPTION_RATE, parse_rate,
+	"a number from 1 to 1000000 and a unit of time, such as \"5/s\", \"100/min\", \"60/h\"",
 	NULL,
 };
 const MpOptionType mp_option_cost = {
@@ -221,6 +228,18 @@ parse_duration(const MpOption *option, const char *text, MpSettings *settings)
 		return false;
 	if (settings != NULL)
 		*(int *) mp_option_target(option, settings) = milliseconds;
+	return true;
+}
+
+static bool
+parse_rate(const MpOption *option, const char *text, MpSettings *settings)
+{
+	MpRate		rate;
+
+	if (!mp_value_parse_rate(text, &rate))
+		return false;
+	if (settings != NULL)
+		*(MpRate *) mp_option_target(option, settings) = rate;
 	return true;
 }
 

@@ -25,6 +25,13 @@ typedef struct UrlParts
 	const char *path;			/* "" or from the slash on */
 } UrlParts;
 
+/* What may stand behind the number of a rate; its milliseconds. */
+typedef struct RateUnit
+{
+	const char *unit;
+	int			period;
+} RateUnit;
+
 static bool split_url(const char *url, UrlParts *parts);
 static const char *split_authority(const char *authority, UrlParts *parts);
 static bool is_port(const char *text, size_t length);
@@ -106,6 +113,32 @@ mp_value_parse_duration(const char *text, int *milliseconds)
 		if (value < 1 || value > INT_MAX / units[i].factor)
 			return false;
 		*milliseconds = (int) (value * units[i].factor);
+		return true;
+	}
+	return false;
+}
+
+bool
+mp_value_parse_rate(const char *text, MpRate *rate)
+{
+	static const RateUnit units[] = {
+		{"/s", 1000}, {"/min", 60000}, {"/h", 3600000},
+	};
+	size_t		digits = strspn(text, "0123456789");
+	char		number[sizeof("1000000")];
+	size_t		i;
+
+	if (digits >= sizeof(number))
+		return false;
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	if (!mp_value_parse_int(number, 1, 1000000, &rate->number))
+		return false;
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+	{
+		if (strcmp(text + digits, units[i].unit) != 0)
+			continue;
+		rate->period = units[i].period;
 		return true;
 	}
 	return false;

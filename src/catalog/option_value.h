@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/settings.h"
+
 /* A decimal integer from 1 to 2^63-1, without sign or white space. */
 extern bool mp_value_parse_id(const char *text, int64_t *id);
 
@@ -23,6 +25,9 @@ extern int	mp_value_parse_ids(const char *text, int64_t *ids, int max);
 
 /* "500ms", "30s", "2min" or bare milliseconds, 1 ms to 24 days. */
 extern bool mp_value_parse_duration(const char *text, int *milliseconds);
+
+/* "60/h", "100/min", "5/s"; a number from 1 to 1000000. */
+extern bool mp_value_parse_rate(const char *text, MpRate *rate);
 
 /* A decimal integer from min to max. */
 extern bool mp_value_parse_int(const char *text, int min, int max, int *value);

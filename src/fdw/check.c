@@ -30,6 +30,7 @@
 #include "fdw/import.h"
 #include "remote/attempt.h"
 #include "remote/error.h"
+#include "remote/quota.h"
 #include "remote/session.h"
 
 PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_check);
@@ -78,6 +79,7 @@ static char *list_words(const Check *check);
 static void check_projects(Check *check);
 static void check_route(Check *check, const char *item, MpCall *call,
 						int64 parent);
+static const char *quota_words(void);
 static bool run_call(Check *check, MpCall *call, int64 *first, int64 *count);
 static void note_role(Check *check, const MpRecord *record);
 static char *failure_words(const Check *check);
@@ -173,6 +175,15 @@ resolve_options(void *arg)
 	mp_option_require(check->settings, true);
 }
 
+/* Whose the quota is: Retry-After, rate_limit and shared_concurrency. */
+static const char *
+quota_words(void)
+{
+	return mp_quota_is_shared() ?
+		"the quota is shared by all sessions of this cluster" :
+		"the quota is not shared with other sessions, as before PostgreSQL 17 that takes mixpanel_sa_fdw in shared_preload_libraries";
+}
+
 /* What cannot be resolved is told in the words of the error that it raises. */
 static bool
 check_options(Check *check)
@@ -181,10 +192,11 @@ check_options(Check *check)
 
 	if (error == NULL)
 		add_row(check, "options", FINE,
-				psprintf("%s, organization " INT64_FORMAT ", service account \"%s\"",
+				psprintf("%s, organization " INT64_FORMAT ", service account \"%s\"; %s",
 						 check->settings->base_url,
 						 check->settings->organization_id,
-						 mp_error_text(check->settings->username)));
+						 mp_error_text(check->settings->username),
+						 quota_words()));
 	else if (error->hint != NULL)
 		add_row(check, "options", FAILED,
 				psprintf("%s. %s", error->message, error->hint));

@@ -98,7 +98,12 @@ show_tally(const MpTally *tally, ExplainState *es)
 	ExplainPropertyInteger("API Bytes Received", "kB",
 						   (tally->bytes_received + 1023) / 1024, es);
 	if (es->timing)
+	{
 		ExplainPropertyFloat("API Wait Time", "ms", tally->wait_ms, 3, es);
+		if (tally->quota_ms > 0)
+			ExplainPropertyFloat("API Quota Wait Time", "ms",
+								 tally->quota_ms, 3, es);
+	}
 }
 
 /* {id} where there is not just one, or it is known only at run time. */

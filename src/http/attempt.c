@@ -16,8 +16,14 @@
 #define STARVED_WAIT	100		/* ms between looks whether there is a
 								 * descriptor again */
 
+/* A request that is refused so often is not let off for others any more. */
+#define SPARED_AT_MOST	100
+
 static void fail_to_begin(MpRequest *request);
 static bool make_do(MpRequest *request);
+static void spare_retry(MpRequest *request);
+static void tell_place(const MpRequest *request, MpOutcome outcome,
+					   int64_t wait);
 static void finish(MpRequest *request, MpOutcome outcome);
 static bool has_lacked_runs(const MpRequest *request, MpOutcome outcome,
 							CURLcode code);
@@ -66,12 +72,10 @@ mp_http_attempt_end(MpRequest *request, CURLcode code)
 		outcome = follow_redirect(request, &followed);
 	if (followed)
 		return;
+	if (outcome == MP_OUTCOME_STATUS && request->answer.status == 429)
+		spare_retry(request);
 	wait = mp_http_retry_wait(request, outcome);
-
-	/* What is said to one request is meant for all of them. */
-	if (outcome == MP_OUTCOME_STATUS && request->answer.status == 429 &&
-		wait > 0)
-		mp_http_server_hold(request->server, wait);
+	tell_place(request, outcome, wait);
 	if (wait < 0)
 	{
 		finish(request, outcome);
@@ -82,10 +86,51 @@ mp_http_attempt_end(MpRequest *request, CURLcode code)
 	mp_http_set_state(request, MP_HTTP_BACKING_OFF, mp_http_now() + wait);
 }
 
+/*
+ * A refusal uses up no retry where the server has answered others since the
+ * last one: there is something to be had, and it will come to the request.
+ */
+static void
+spare_retry(MpRequest *request)
+{
+	int64_t		answers = mp_http_place_answers(request->settings->place);
+
+	if (request->refusals++ > 0 && answers != request->answers &&
+		request->settings->max_retries > 0 &&
+		request->spared < SPARED_AT_MOST)
+		request->spared++;
+	request->answers = answers;
+}
+
+/*
+ * What is said to one request is meant for all of its place, also where it is
+ * too long a wait for this one.
+ */
+static void
+tell_place(const MpRequest *request, MpOutcome outcome, int64_t wait)
+{
+	MpHttpPlace *place = request->settings->place;
+	const MpAnswer *answer = &request->answer;
+	bool		refused = answer->status == 429;
+
+	if (outcome == MP_OUTCOME_STATUS &&
+		(refused || (answer->status == 503 && answer->retry_after >= 0)))
+	{
+		if (wait < answer->retry_after)
+			wait = answer->retry_after;
+		mp_http_place_hold(place, refused, wait > 0 ? wait : 0);
+	}
+	else if (outcome == MP_OUTCOME_STATUS || outcome == MP_OUTCOME_OK)
+		mp_http_place_note_answer(place);
+}
+
 void
-mp_http_attempt_refuse(MpRequest *request, int64_t wait)
+mp_http_attempt_refuse(MpRequest *request, MpBudgetVerdict verdict,
+					   int64_t wait)
 {
 	assert(request->state == MP_HTTP_QUEUED);
+	assert(verdict != MP_BUDGET_GO);
+	request->answer.held = verdict;
 	mp_http_transfer_refuse(request, 429, wait);
 	finish(request, MP_OUTCOME_STATUS);
 }
@@ -104,7 +149,10 @@ mp_http_attempt_give_up(MpRequest *request)
 		mp_http_wake(request->http);
 	}
 	if (request->state != MP_HTTP_NEW && request->state != MP_HTTP_DONE)
+	{
 		mp_http_set_state(request, MP_HTTP_DONE, 0);
+		mp_http_place_tell(request->http, request->settings->place);
+	}
 	free(request->hop_url);
 	request->hop_url = NULL;
 }
@@ -222,6 +270,7 @@ follow_redirect(MpRequest *request, bool *followed)
 		free(request->hop_url);
 		request->hop_url = target;
 		mp_http_transfer_discard(request);
+		mp_http_place_charge(request->settings->place);
 		*followed = mp_http_transfer_begin(request);
 		return mp_http_outcome_of_none(&request->transfer);
 	}

@@ -30,8 +30,9 @@ static void act_on_timers(MpHttp *http);
 static void end_finished(MpHttp *http);
 static void end_silent(MpHttp *http);
 static void end_backoffs(MpHttp *http);
-static bool refuse_too_long(MpHttpServer *server);
 static bool fill_windows(MpHttp *http);
+static bool fill_window(MpHttp *http, MpHttpServer *server);
+static bool start_or_refuse(MpRequest *request);
 static void unbound_paused(MpHttp *http, const MpHttpServer *server);
 static void resume_paused(MpHttp *http);
 static int64_t lanes_due(const MpHttp *http, int64_t now);
@@ -87,6 +88,7 @@ mp_http_destroy(MpHttp *http)
 		mp_http_descriptor_give_back(POLLER_DESCRIPTORS);
 	mp_poller_destroy(http->poller);
 	mp_http_server_free_all(http);
+	mp_http_place_free_all(http);
 	mp_http_tally_free(http);
 	free(http);
 }
@@ -311,46 +313,73 @@ end_silent(MpHttp *http)
 
 /* ---- what there is room for ---- */
 
-/* Those that would have to wait longer than they may.  True if any did. */
-static bool
-refuse_too_long(MpHttpServer *server)
-{
-	int64_t		wait = mp_http_server_wait(server);
-	MpRequest  *request;
-	MpRequest  *next;
-	bool		refused = false;
-
-	for (request = server->queue.first; request && wait > 0; request = next)
-	{
-		next = request->next;
-		if (wait <= request->settings->max_retry_wait)
-			continue;
-		mp_http_attempt_refuse(request, wait);
-		refused = true;
-	}
-	return refused;
-}
-
-/* Start what the windows have room for, oldest first. */
+/* Start what the windows and the budgets have room for, oldest first. */
 static bool
 fill_windows(MpHttp *http)
 {
 	MpHttpServer *server;
+	MpHttpPlace *place;
 	bool		started = false;
 
+	for (place = http->places; place != NULL; place = place->next)
+		mp_http_place_ask_anew(place);
 	for (server = http->servers; server != NULL; server = server->next)
-	{
-		started |= refuse_too_long(server);
-		while (server->queue.first != NULL &&
-			   mp_http_server_has_room(server->queue.first))
-		{
-			mp_http_attempt_begin(server->queue.first);
-			started = true;
-		}
-		if (server->queue.first != NULL && mp_http_server_wait(server) == 0)
-			unbound_paused(http, server);
-	}
+		started |= fill_window(http, server);
+	for (place = http->places; place != NULL; place = place->next)
+		mp_http_place_tell(http, place);
 	return started;
+}
+
+/* True if any was started, or refused because it would wait for too long. */
+static bool
+fill_window(MpHttp *http, MpHttpServer *server)
+{
+	MpRequest  *request;
+	MpRequest  *next;
+	bool		started = false;
+	bool		full = false;
+
+	for (request = server->queue.first; request != NULL; request = next)
+	{
+		next = request->next;
+		if (request->settings->place->verdict != MP_BUDGET_GO)
+			continue;
+		if (!mp_http_server_has_room(request))
+		{
+			full = true;
+			break;
+		}
+		if (!mp_http_place_has_room(request))
+			full = true;
+		else if (start_or_refuse(request))
+			started = true;
+		else
+			full |= request->settings->place->verdict == MP_BUDGET_NO_SLOT;
+	}
+	if (full)
+		unbound_paused(http, server);
+	return started;
+}
+
+/* False: it waits. */
+static bool
+start_or_refuse(MpRequest *request)
+{
+	MpHttpPlace *place = request->settings->place;
+	int64_t		wait;
+	MpBudgetVerdict verdict = mp_http_place_enter(request, &wait);
+
+	if (verdict == MP_BUDGET_GO)
+	{
+		mp_http_attempt_begin(request);
+		return true;
+	}
+	if (verdict == MP_BUDGET_NO_SLOT ||
+		wait <= request->settings->max_retry_wait)
+		return false;
+	mp_http_attempt_refuse(request, verdict, wait);
+	mp_http_place_ask_anew(place);
+	return true;
 }
 
 static void
@@ -428,7 +457,7 @@ static void
 arm_timer(MpHttp *http)
 {
 	int64_t		due = lanes_due(http, mp_http_now());
-	MpHttpServer *server;
+	MpHttpPlace *place;
 	MpRequest  *request;
 
 	for (request = http->on_wire.first; request; request = request->next)
@@ -443,11 +472,10 @@ arm_timer(MpHttp *http)
 		if (request->due < due)
 			due = request->due;
 	}
-	for (server = http->servers; server != NULL; server = server->next)
+	for (place = http->places; place != NULL; place = place->next)
 	{
-		if (server->queue.first != NULL && mp_http_server_wait(server) > 0 &&
-			server->not_before < due)
-			due = server->not_before;
+		if (place->verdict != MP_BUDGET_GO && place->due < due)
+			due = place->due;
 	}
 	mp_http_set_timer(http, due);
 }

@@ -17,6 +17,15 @@
  *					request_timeout, 429, 500, 502, 503, 504
  *	 POST			no connection (nothing was sent), 429, 503 with Retry-After
  * A wait longer than max_retry_wait is not begun: the answer is final at once.
+ * A 429 does not use up a retry where others of the same base URL and
+ * organization were answered since the request's last one: then the server is
+ * giving out what it has, and the request's turn comes.
+ *
+ * What a 429, or a 503 with Retry-After, says of when to come again is meant
+ * for all requests of its base URL and organization; see base/budget.h.  After
+ * a 429 they begin one by one, and one more at once each time that as many as
+ * there may be have been answered.
+ *
  * A TLS certificate that does not verify is final at once.
  *
  * A request for which no descriptor is left waits for those of others that are
@@ -37,6 +46,7 @@
 #ifndef MP_HTTP_H
 #define MP_HTTP_H
 
+#include "base/budget.h"
 #include "base/settings.h"
 
 #define MP_HTTP_REDIRECTS		5
@@ -101,6 +111,9 @@ typedef struct MpAnswer
 	bool		says_more;		/* headers tell of further pages */
 	int64_t		total;			/* elements in all, as headers tell; -1: they
 								 * do not */
+	MpBudgetVerdict held;		/* why it was not sent: status is 429, and
+								 * retry_after how long it would have to wait.
+								 * GO: it was. */
 	const char *detail;			/* libcurl's or the system's words, "" if
 								 * none; for redirects the target less its
 								 * query */
@@ -118,6 +131,8 @@ typedef struct MpTally
 	int64_t		bytes_received; /* headers and body as they came over the
 								 * wire, before decompression */
 	double		wait_ms;		/* added by mp_http_add_wait() */
+	double		quota_ms;		/* of it, while the budget held requests of
+								 * its place back */
 } MpTally;
 
 /* One attempt that has ended, for a log line.  Strings belong to the report
@@ -160,6 +175,26 @@ extern int	mp_http_descriptor(const MpHttp *http);
 extern void mp_http_wake(MpHttp *http);
 
 /*
+ * Who keeps budgets, so that others than this pool may share them.  None of
+ * the three may throw or wait; all may be called at any time.
+ */
+typedef struct MpBudgetKeeper
+{
+	/* The budget of a place, kept as long as the pool; NULL: out of memory. */
+	void	   *(*open) (const char *base_url, int64_t organization_id);
+
+	/*
+	 * Nobody else changes it until unlock(), which wakes whom seat->wake
+	 * names.
+	 */
+	MpBudgetSeat *(*lock) (void *budget);
+	void		(*unlock) (void *budget);
+} MpBudgetKeeper;
+
+/* Before the first request.  Without one, each place has its own budget. */
+extern void mp_http_set_keeper(MpHttp *http, const MpBudgetKeeper *keeper);
+
+/*
  * Called whenever a request goes from one state to another, with its address
  * and the names of both.  It must not throw, nor call anything of this file.
  */
@@ -169,6 +204,9 @@ extern void mp_http_set_trace(MpHttp *http, MpHttpTrace trace, void *context);
 
 /* Does all that can be done without waiting. */
 extern void mp_http_run(MpHttp *http);
+
+/* Is nothing on the wire, but something held back by a budget? */
+extern bool mp_http_is_held(const MpHttp *http);
 
 /* Closes idle connections (after a change of options or credentials). */
 extern void mp_http_close_idle(MpHttp *http);
@@ -229,6 +267,9 @@ extern void mp_http_add_tally(MpTally *sum, const MpTally *tally);
 
 /* Add time that the caller spent waiting for this request. */
 extern void mp_http_add_wait(MpRequest *request, double ms);
+
+/* Time since some fixed moment, the same for all processes. */
+extern int64_t mp_http_microseconds(void);
 
 /* libcurl's version, as it runs. */
 extern const char *mp_http_library_version(void);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * http/http_state.c
- *		Time, and the states of a request.
+ *		The states of a request.
  *
  *				start				window has room
  *		NEW -----------> QUEUED ----------------> ON_WIRE -----> DONE
@@ -20,7 +20,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "http/http_state.h"
 
@@ -28,21 +27,6 @@
 static bool is_step(MpHttpState from, MpHttpState to);
 #endif
 static const char *state_name(MpHttpState state);
-
-int64_t
-mp_http_microseconds(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t) time.tv_sec * 1000000 + time.tv_nsec / 1000;
-}
-
-int64_t
-mp_http_now(void)
-{
-	return mp_http_microseconds() / 1000;
-}
 
 void
 mp_http_set_timer(MpHttp *http, int64_t due)
@@ -90,6 +74,7 @@ void
 mp_http_set_state(MpRequest *request, MpHttpState state, int64_t due)
 {
 	MpHttp	   *http = request->http;
+	MpHttpPlace *place = request->settings->place;
 	MpHttpState before = request->state;
 
 	assert(is_step(before, state));
@@ -97,8 +82,13 @@ mp_http_set_state(MpRequest *request, MpHttpState state, int64_t due)
 	if (request->list != NULL)
 		mp_http_list_remove(request);
 	if (before == MP_HTTP_ON_WIRE)
+	{
 		request->server->in_flight--;
-	assert(request->server->in_flight >= 0);
+		mp_http_place_leave(place);
+	}
+	if (before == MP_HTTP_QUEUED)
+		place->queued--;
+	assert(request->server->in_flight >= 0 && place->queued >= 0);
 
 	request->state = state;
 	request->due = due;
@@ -106,6 +96,7 @@ mp_http_set_state(MpRequest *request, MpHttpState state, int64_t due)
 	{
 		case MP_HTTP_QUEUED:
 			mp_http_list_insert(&request->server->queue, request);
+			place->queued++;
 			mp_http_wake(http);
 			break;
 		case MP_HTTP_ON_WIRE:

@@ -9,8 +9,10 @@
  *	http/encoding.c	which encodings of a body are asked for, and allowed
  *	http/paging.c	what headers tell of further pages
  *	http/list.c		requests in order
- *	http/http_state.c	time, and the one function that moves a request from
- *					state to state
+ *	http/clock.c	time
+ *	http/place.c	what each base URL and organization allow
+ *	http/http_state.c	the one function that moves a request from state to
+ *					state
  *	http/settings.c	the settings that requests share
  *	http/server.c	each server's window
  *	http/redirect.c	where a redirect leads, and whether it may be followed
@@ -77,6 +79,33 @@ typedef enum MpHttpLaneName
 } MpHttpLaneName;
 
 /*
+ * A base URL and an organization; lives as long as the pool.  place.c writes
+ * it, but for what names another file.
+ */
+typedef struct MpHttpPlace
+{
+	struct MpHttpPlace *next;
+	char	   *base_url;		/* behind the struct, in the same block */
+	int64_t		organization_id;
+	const MpBudgetKeeper *keeper;
+	void	   *kept;			/* keeper's; NULL: the budget is `own` */
+	MpBudget	own;
+	MpBudgetPart own_part;
+	MpBudgetSeat own_seat;
+	int			in_flight;
+	int			queued;			/* http_state.c */
+	int			width;			/* how many may be in flight: grows from 1
+								 * after a refusal */
+	int			credits;		/* answers since it has grown */
+	MpBudgetVerdict verdict;	/* why those that are queued are not sent; GO:
+								 * not because of the budget */
+	int64_t		due;			/* ms: when to ask again */
+	bool		asked;			/* a token may be reserved, or a place in the
+								 * line */
+	int			waiting;		/* as the budget knows it */
+} MpHttpPlace;
+
+/*
  * What a request keeps of MpSettings: a copy that requests with equal settings
  * share.  settings.c writes it.  Strings are NULL where there is none.
  */
@@ -84,6 +113,8 @@ typedef struct MpHttpSettings
 {
 	int			references;		/* freed with the last */
 	struct MpHttpServer *server;
+	MpHttpPlace *place;
+	MpBudgetLimits limits;
 	char	   *base_url;
 	char	   *login;			/* "username:secret"; wiped */
 	char	   *authorization;	/* the whole header; wiped */
@@ -106,7 +137,6 @@ typedef struct MpHttpServer
 	int			limit;			/* max_concurrency at its last request */
 	int			narrow;			/* requests on the wire that there are
 								 * descriptors for; 0: no lack is known */
-	int64_t		not_before;		/* ms: it has asked all to wait until then */
 	struct MpHttpServer *next;
 
 	/* settings.c */
@@ -186,6 +216,11 @@ struct MpHttp
 	MpHttpList	backing_off;
 
 	MpHttpServer *servers;		/* server.c */
+
+	/* place.c */
+	const MpBudgetKeeper *keeper;	/* NULL: none */
+	MpHttpPlace *places;
+
 	uint64_t	births;			/* request.c: requests begun */
 	uint64_t	random;			/* retry.c: state of the jitter */
 
@@ -231,6 +266,9 @@ struct MpRequest
 								 * of its time may be as dead */
 	bool		doubtful;		/* an attempt that failed may have been
 								 * carried out */
+	int			refusals;		/* 429s */
+	int			spared;			/* attempts that use up no retry */
+	int64_t		answers;		/* of its place, at the last refusal */
 
 	/* transfer.c */
 	MpHttpTransfer transfer;
@@ -253,11 +291,53 @@ mp_http_is_success(int status)
 	return status >= 200 && status <= 299;
 }
 
-/* ---- http/http_state.c ---- */
+/* ---- http/clock.c ---- */
 
-/* Time since some fixed moment. */
-extern int64_t mp_http_microseconds(void);
 extern int64_t mp_http_now(void);	/* milliseconds */
+
+/* ---- http/place.c ---- */
+
+/* The place of these settings; NULL when out of memory. */
+extern MpHttpPlace *mp_http_place_take(MpHttp *http,
+									   const MpSettings *settings);
+extern void mp_http_place_free_all(MpHttp *http);
+
+/* May one more of the place be on the wire, after a refusal? */
+extern bool mp_http_place_has_room(const MpRequest *request);
+
+/*
+ * Ask the budget whether a request that is queued may go on the wire.  GO: it
+ * must.  Else *wait: how long it may not (ms).
+ */
+extern MpBudgetVerdict mp_http_place_enter(const MpRequest *request,
+										   int64_t *wait);
+
+/* A request has been let in and leaves the wire. */
+extern void mp_http_place_leave(MpHttpPlace *place);
+
+/* It is sent once more: it was redirected. */
+extern void mp_http_place_charge(MpHttpPlace *place);
+
+/* The server has answered one, but for its number. */
+extern void mp_http_place_note_answer(MpHttpPlace *place);
+
+/*
+ * It has asked all to wait so long (ms).  `refused`: because there were too
+ * many.
+ */
+extern void mp_http_place_hold(MpHttpPlace *place, bool refused,
+							   int64_t wait);
+
+/* How many were answered so far, by whomever they were asked. */
+extern int64_t mp_http_place_answers(MpHttpPlace *place);
+
+/* Forget why those that are queued are not sent: they will be asked for. */
+extern void mp_http_place_ask_anew(MpHttpPlace *place);
+
+/* Tell the budget how many wait for it; if none is queued, that none does. */
+extern void mp_http_place_tell(const MpHttp *http, MpHttpPlace *place);
+
+/* ---- http/http_state.c ---- */
 
 /* Make the pool's descriptor readable at `due` (ms); NEVER takes that back. */
 extern void mp_http_set_timer(MpHttp *http, int64_t due);
@@ -291,7 +371,8 @@ extern void mp_http_explain(MpRequest *request, const char *text);
 /* ---- http/settings.c ---- */
 
 /* A reference, to be released; NULL when out of memory. */
-extern MpHttpSettings *mp_http_settings_take(MpHttpServer *server,
+extern MpHttpSettings *mp_http_settings_take(MpHttp *http,
+											 MpHttpServer *server,
 											 const MpSettings *settings);
 
 /* NULL is allowed. */
@@ -304,25 +385,20 @@ extern MpHttpServer *mp_http_server_take(MpHttp *http,
 										 const MpSettings *settings);
 extern void mp_http_server_free_all(MpHttp *http);
 
-/* May the request go on the wire? */
+/* Has the window room for the request? */
 extern bool mp_http_server_has_room(const MpRequest *request);
-
-/* The server has refused a request for their number: all wait so long (ms). */
-extern void mp_http_server_hold(MpHttpServer *server, int64_t wait);
 
 /* There are descriptors for no more requests than are on the wire now. */
 extern void mp_http_server_narrow(MpHttpServer *server);
 
-/* How long a new request must wait for that: ms. */
-extern int64_t mp_http_server_wait(const MpHttpServer *server);
-
 /* ---- http/attempt.c ---- */
 
 /*
- * End a request that is queued, as the server's refusal of others ends it: it
- * would have to wait longer than it may.
+ * End a request that is queued: it would have to wait longer than it may (ms),
+ * for the reason that the verdict gives.
  */
-extern void mp_http_attempt_refuse(MpRequest *request, int64_t wait);
+extern void mp_http_attempt_refuse(MpRequest *request, MpBudgetVerdict verdict,
+								   int64_t wait);
 
 /* Put a request that is queued on the wire. */
 extern void mp_http_attempt_begin(MpRequest *request);

@@ -118,7 +118,8 @@ copy_spec(MpRequest *request, const MpRequestSpec *spec)
 	assert(spec->path[0] == '/');
 	request->method = spec->method;
 	request->streamed = spec->streamed;
-	request->settings = mp_http_settings_take(request->server, spec->settings);
+	request->settings = mp_http_settings_take(request->http, request->server,
+											  spec->settings);
 	request->url = malloc(size);
 	if (request->settings == NULL || request->url == NULL)
 		return false;

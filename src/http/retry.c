@@ -57,7 +57,8 @@ mp_http_retry_wait(const MpRequest *request, MpOutcome outcome)
 	assert(request->state == MP_HTTP_ON_WIRE);
 	assert(request->answer.attempts > 0);
 	assert(outcome != MP_OUTCOME_PENDING);
-	if (request->answer.attempts > request->settings->max_retries ||
+	if (request->answer.attempts - request->spared >
+		request->settings->max_retries ||
 		wait > request->settings->max_retry_wait ||
 		!may_retry(request, outcome))
 		return -1;
@@ -131,7 +132,7 @@ may_retry_status(const MpRequest *request)
 static int64_t
 next_backoff(const MpRequest *request)
 {
-	int			doublings = request->answer.attempts - 1;
+	int			doublings = request->answer.attempts - request->spared - 1;
 	int64_t		wait;
 	int64_t		half;
 

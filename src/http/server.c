@@ -80,27 +80,9 @@ mp_http_server_free_all(MpHttp *http)
 }
 
 void
-mp_http_server_hold(MpHttpServer *server, int64_t wait)
-{
-	int64_t		now = mp_http_now();
-
-	assert(wait >= 0);
-	if (wait < MP_HTTP_NEVER - now && server->not_before < now + wait)
-		server->not_before = now + wait;
-}
-
-void
 mp_http_server_narrow(MpHttpServer *server)
 {
 	server->narrow = server->in_flight > 0 ? server->in_flight : 1;
-}
-
-int64_t
-mp_http_server_wait(const MpHttpServer *server)
-{
-	int64_t		now = mp_http_now();
-
-	return server->not_before > now ? server->not_before - now : 0;
 }
 
 /* Urgent requests have a window of their own, as wide as the other. */
@@ -112,8 +94,7 @@ mp_http_server_has_room(const MpRequest *request)
 	int			urgent = 0;
 
 	assert(server->limit > 0);
-	if (mp_http_server_wait(server) > 0 ||
-		(server->narrow > 0 && server->in_flight >= server->narrow))
+	if (server->narrow > 0 && server->in_flight >= server->narrow)
 		return false;
 	if (!request->urgent)
 		return server->in_flight < server->limit;

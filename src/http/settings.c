@@ -17,6 +17,7 @@
 #include "http/http_state.h"
 
 static bool are_same(const MpHttpSettings *copy, const MpSettings *settings);
+static bool is_same_rate(const MpRate *one, const MpRate *other);
 static bool is_same_text(const char *one, const char *other);
 static bool is_same_login(const char *login, const MpSettings *settings);
 static MpHttpSettings *make_copy(const MpSettings *settings);
@@ -28,16 +29,21 @@ static void encode_base64(char *out, const unsigned char *in, size_t length);
 static void free_copy(MpHttpSettings *copy);
 
 MpHttpSettings *
-mp_http_settings_take(MpHttpServer *server, const MpSettings *settings)
+mp_http_settings_take(MpHttp *http, MpHttpServer *server,
+					  const MpSettings *settings)
 {
+	MpHttpPlace *place = mp_http_place_take(http, settings);
 	MpHttpSettings *copy = server->settings;
 
-	if (copy == NULL || !are_same(copy, settings))
+	if (place == NULL)
+		return NULL;
+	if (copy == NULL || copy->place != place || !are_same(copy, settings))
 	{
 		copy = make_copy(settings);
 		if (copy == NULL)
 			return NULL;
 		copy->server = server;
+		copy->place = place;
 		server->settings = copy;
 	}
 	assert(copy->server == server && copy->references >= 0);
@@ -65,10 +71,18 @@ are_same(const MpHttpSettings *copy, const MpSettings *settings)
 		copy->request_timeout == settings->request_timeout &&
 		copy->max_retries == settings->max_retries &&
 		copy->max_retry_wait == settings->max_retry_wait &&
+		is_same_rate(&copy->limits.rate, &settings->rate_limit) &&
+		copy->limits.concurrency == settings->shared_concurrency &&
 		is_same_text(copy->base_url, settings->base_url) &&
 		is_same_text(copy->ca_file, settings->ca_file) &&
 		is_same_text(copy->proxy, settings->proxy) &&
 		is_same_login(copy->login, settings);
+}
+
+static bool
+is_same_rate(const MpRate *one, const MpRate *other)
+{
+	return one->number == other->number && one->period == other->period;
 }
 
 static bool
@@ -104,6 +118,8 @@ make_copy(const MpSettings *settings)
 	copy->request_timeout = settings->request_timeout;
 	copy->max_retries = settings->max_retries;
 	copy->max_retry_wait = settings->max_retry_wait;
+	copy->limits.rate = settings->rate_limit;
+	copy->limits.concurrency = settings->shared_concurrency;
 	copy->base_url = mp_http_copy(settings->base_url);
 	if (copy->base_url != NULL &&
 		copy_optional(&copy->ca_file, settings->ca_file) &&

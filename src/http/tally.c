@@ -64,6 +64,7 @@ mp_http_add_tally(MpTally *sum, const MpTally *tally)
 	sum->connections += tally->connections;
 	sum->bytes_received += tally->bytes_received;
 	sum->wait_ms += tally->wait_ms;
+	sum->quota_ms += tally->quota_ms;
 }
 
 void
@@ -71,6 +72,8 @@ mp_http_add_wait(MpRequest *request, double ms)
 {
 	request->tally.wait_ms += ms;
 	request->server->tally.wait_ms += ms;
+	if (request->settings->place->waiting > 0)
+		request->tally.quota_ms += ms;
 }
 
 const MpTally *

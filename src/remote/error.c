@@ -13,6 +13,7 @@
 
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
+#include "utils/timestamp.h"
 
 #include "base/mask.h"
 #include "catalog/closest.h"
@@ -49,6 +50,9 @@ static void append_words(const MpCall *call, const MpSettings *settings,
 						 MpError *error);
 static void describe_rate_limit(const MpCall *call,
 								const MpSettings *settings, MpError *error);
+static void describe_own_limit(const MpCall *call,
+							   const MpSettings *settings, MpError *error);
+static const char *time_text(int64 wait);
 static void describe_body(const MpCall *call, const MpSettings *settings,
 						  MpError *error);
 static char *api_words(const MpCall *call, const MpSettings *settings);
@@ -255,7 +259,9 @@ describe_status(const MpCall *call, const MpSettings *settings,
 	error->message = psprintf("Mixpanel refused %s with status %d", title,
 							  status);
 	error->detail = api_words(call, settings);
-	if (status == 429)
+	if (answer->held == MP_BUDGET_NO_TOKEN)
+		describe_own_limit(call, settings, error);
+	else if (status == 429)
 		describe_rate_limit(call, settings, error);
 	else if (status >= 400 && status < 500)
 		describe_refusal(call, settings, error);
@@ -498,18 +504,52 @@ describe_rate_limit(const MpCall *call, const MpSettings *settings,
 							  mp_call_title(call), tries(answer));
 	if (answer->retry_after < 0)
 	{
-		error->hint = pstrdup("Run the statement again later, or set \"max_concurrency\" lower or \"max_retries\" higher.");
+		error->detail = pstrdup("The server does not say when to come again.");
+		error->hint = psprintf("Run the statement again later. If Mixpanel's limit is known, set it as option \"rate_limit\" of server \"%s\", such as '60/h'; else set \"max_concurrency\" lower or \"max_retries\" higher.",
+							   settings->server_name);
 		return;
 	}
-	if (answer->retry_after > settings->max_retry_wait)
+	if (answer->held == MP_BUDGET_HELD)
+		error->detail = psprintf("Retry-After: the server has asked all requests to wait until %s, for " INT64_FORMAT " s more; option \"max_retry_wait\" allows %d ms. The request was not sent.",
+								 time_text(answer->retry_after),
+								 (answer->retry_after + 999) / 1000,
+								 settings->max_retry_wait);
+	else if (answer->retry_after > settings->max_retry_wait)
 		error->detail = psprintf("Retry-After: the server asks to wait " INT64_FORMAT " s; option \"max_retry_wait\" allows %d ms.",
 								 (answer->retry_after + 999) / 1000,
 								 settings->max_retry_wait);
 	else
 		error->detail = psprintf("Retry-After: the server asks to wait " INT64_FORMAT " s; it has refused each try that option \"max_retries\" allows.",
 								 (answer->retry_after + 999) / 1000);
-	error->hint = psprintf("Run the statement again after " INT64_FORMAT " s, or set \"max_concurrency\" lower.",
-						   (answer->retry_after + 999) / 1000);
+	error->hint = psprintf("Run the statement again after " INT64_FORMAT " s. If Mixpanel's limit is known, set it as option \"rate_limit\" of server \"%s\"; else set \"max_concurrency\" lower.",
+						   (answer->retry_after + 999) / 1000,
+						   settings->server_name);
+}
+
+/* Not Mixpanel's limit, but the one that was set here. */
+static void
+describe_own_limit(const MpCall *call, const MpSettings *settings,
+				   MpError *error)
+{
+	const MpAnswer *answer = mp_call_problem(call)->answer;
+
+	error->sqlstate = ERRCODE_CONFIGURATION_LIMIT_EXCEEDED;
+	error->message = psprintf("option \"rate_limit\" of server \"%s\" stopped %s",
+							  settings->server_name, mp_call_title(call));
+	error->detail = psprintf("It may be sent at %s, in " INT64_FORMAT " s; option \"max_retry_wait\" allows %d ms.",
+							 time_text(answer->retry_after),
+							 (answer->retry_after + 999) / 1000,
+							 settings->max_retry_wait);
+	error->hint = pstrdup("Run the statement again then, or set \"max_retry_wait\" higher.");
+}
+
+/* The moment that is so many milliseconds from now. */
+static const char *
+time_text(int64 wait)
+{
+	TimestampTz when = GetCurrentTimestamp() + wait * 1000;
+
+	return pstrdup(timestamptz_to_str(when));
 }
 
 /* Which record and field of an answer cannot be read, and why */

@@ -22,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "catalog/compat.h"
+#include "remote/quota.h"
 #include "remote/session.h"
 
 #define CLIENT_CHECK 1000		/* ms between looks at the client */
@@ -62,6 +63,7 @@ static Place *places = NULL;
 static Mapping *mappings = NULL;
 static bool connections_doubtful = false;
 static uint32 wait_event = 0;
+static uint32 quota_wait_event = 0;
 static TimestampTz client_checked = 0;
 
 static bool take_descriptor(void);
@@ -106,12 +108,15 @@ mp_session_http(void)
 	apply_change();
 	if (pool == NULL)
 	{
+		const MpBudgetKeeper *keeper = mp_quota_keeper();
+
 		mp_http_count_descriptors(take_descriptor, ReleaseExternalFD);
 		pool = mp_http_create();
 		if (pool == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("could not set up connections to Mixpanel: %m")));
+		mp_http_set_keeper(pool, keeper);
 	}
 	mp_http_keep_reports(pool, mp_log_requests);
 	return pool;
@@ -423,6 +428,8 @@ wait_for_pool(long timeout)
 {
 	WaitEvent	event;
 
+	Assert(!mp_quota_is_locked());
+
 	if (pool_events == NULL)
 	{
 		WaitEventSet *set = MP_NEW_WAIT_SET(3);
@@ -442,10 +449,14 @@ wait_for_pool(long timeout)
 	return event.events;
 }
 
+/* What is waited for: an answer, or nothing but the quota. */
 static uint32
 pool_wait_event(void)
 {
 	if (wait_event == 0)
+	{
 		wait_event = MP_NEW_WAIT_EVENT("MixpanelRequest");
-	return wait_event;
+		quota_wait_event = MP_NEW_WAIT_EVENT("MixpanelQuota");
+	}
+	return mp_http_is_held(pool) ? quota_wait_event : wait_event;
 }

@@ -17,7 +17,7 @@ use MixpanelSimulator;
 use MixpanelTest;
 use POSIX qw(strftime);
 
-our @EXPORT_OK = qw(faults is_sent_again may_be_done sqlstate);
+our @EXPORT_OK = qw(faults is_for_all is_sent_again may_be_done sqlstate);
 
 # Tries of one request: max_retries and the first.
 use constant TRIES => 3;
@@ -182,6 +182,15 @@ sub is_sent_again
 	return !$post && $fault->{status} =~ /^50[024]$/;
 }
 
+# Does it tell all requests to wait?
+sub is_for_all
+{
+	my ($fault) = @_;
+	my $status = $fault->{status} // 0;
+
+	return $status == 429 || ($status == 503 && $fault->{wait} ne 'none');
+}
+
 # May a request that ended so have been carried out, for all that is known?
 sub may_be_done
 {
@@ -259,6 +268,14 @@ sub set
 	$self->{test}->rows(join '; ',
 		map { "ALTER SERVER $_ OPTIONS ($list)" } @{ $self->{servers} });
 	return $self;
+}
+
+# As if the API had never asked anybody to wait.
+sub move
+{
+	my ($self) = @_;
+
+	return $self->set(base_url => $self->{test}->simulator->another_url);
 }
 
 sub session

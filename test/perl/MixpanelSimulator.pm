@@ -118,6 +118,16 @@ sub base_url
 	return "http://127.0.0.1:$self->{port}/api/app";
 }
 
+# Each time another one that leads to the same place.  What the server has asked
+# of all requests is remembered by base URL, and longer than a session lives.
+sub another_url
+{
+	my ($self) = @_;
+	my $number = ++$self->{urls};
+
+	return "http://127.0.0.1:$self->{port}/$number/../api/app";
+}
+
 # One call of the control path; dies with the simulator's own words.
 sub control
 {

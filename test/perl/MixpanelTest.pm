@@ -159,6 +159,14 @@ sub start_over
 	return $self;
 }
 
+# As if the API had never asked anybody to wait.
+sub move
+{
+	my ($self) = @_;
+
+	return $self->options(base_url => $self->{simulator}->another_url);
+}
+
 # Run statements with an empty log; returns their result.  The log then holds
 # what they have asked for.
 sub logged

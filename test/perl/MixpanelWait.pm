@@ -86,7 +86,7 @@ my @reads = (
 		name => 'in a fan-out that backs off',
 		fault => { path => '/projects$', count => 0, status => 503, %later },
 		sql => $fan_out,
-		requests => 1 + 2 * 8,
+		requests => 1 + 8,
 	},
 	{
 		name => 'in a FETCH',
@@ -412,6 +412,8 @@ sub arm
 	$phase->{simulator}->fault(%{$_})
 	  foreach ref $fault eq 'ARRAY' ? @{$fault} : $fault;
 	$self->_lead($phase, $self->{urls}{ $phase->{url} }) if $phase->{url};
+	$self->_lead($phase, $phase->{simulator}->another_url)
+	  unless $phase->{url};
 	return;
 }
 
@@ -437,7 +439,7 @@ sub heal
 	my ($self, $phase) = @_;
 
 	$phase->{simulator}->clear_faults;
-	$self->_lead($phase, $phase->{simulator}->base_url) if $phase->{url};
+	$self->_lead($phase, $phase->{simulator}->another_url);
 	return;
 }
 

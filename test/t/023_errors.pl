@@ -63,6 +63,7 @@ sub check_error
 
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$simulator->clear_faults;
+	$test->move if ($fault->{status} // 0) =~ /^(429|503)$/;
 	$simulator->fault(method => $method, path => "^$path(\\?.*)?\$", %{$fault})
 	  if %{$fault};
 	my $result = $test->logged($sql);
@@ -199,6 +200,7 @@ subtest 'rate limit' => sub {
 		detail => qr/ (89\d|900) s/);
 	check_error($list, { status => 429, count => 0 }, '53400', 3);
 
+	$test->move;
 	foreach my $when (
 		[ '0', 'at once' ],
 		[ 'Mon, 01 Jan 2024 00:00:00 GMT', 'a date that is past' ],

@@ -6,7 +6,7 @@
 use strict;
 use warnings;
 
-use MixpanelFaults qw(faults is_sent_again may_be_done sqlstate);
+use MixpanelFaults qw(faults is_for_all is_sent_again may_be_done sqlstate);
 use MixpanelRelay;
 use MixpanelTest;
 use PostgreSQL::Test::Utils;
@@ -374,9 +374,18 @@ sub check_fault
 {
 	my ($fault, $count, $tries, @some) = @_;
 	my $name = "$fault->{name}, " . ($count ? 'once' : 'for ever');
+
+	# It would hold back the others as well, and whatever comes afterwards.
+	if (is_for_all($fault) && @some > 1)
+	{
+		check_fault($fault, $count, $tries, $_) foreach @some;
+		$matrix->move;
+		return;
+	}
 	my %expected = map {
 		$_->{name} => expectation($_, $fault, $count, $tries) } @some;
 
+	$matrix->move if is_for_all($fault);
 	$simulator->reset;
 	$matrix->cause($fault, $count, @some);
 	my $results = $matrix->run('sql', @some);

@@ -16,6 +16,7 @@
 static void test_ids(void);
 static void test_id_lists(void);
 static void test_durations(void);
+static void test_rates(void);
 static void test_integers(void);
 static void test_base_urls(void);
 static void test_proxies(void);
@@ -26,6 +27,7 @@ main(void)
 	test_ids();
 	test_id_lists();
 	test_durations();
+	test_rates();
 	test_integers();
 	test_base_urls();
 	test_proxies();
@@ -103,6 +105,28 @@ test_durations(void)
 	for (int i = 0; i < COUNT(bad); i++)
 		ok(!mp_value_parse_duration(bad[i], &value), "no duration: \"%s\"",
 		   bad[i]);
+}
+
+static void
+test_rates(void)
+{
+	static const char *const bad[] = {
+		"", "5", "/s", "0/s", "-1/s", "+5/s", "5 /s", "5/ s", "5/sec", "5/m",
+		"5/d", "5/S", "5/h ", "1000001/h", "10000000/h", "4294967297/s",
+		"1.5/s", "s/5", "5/s/s",
+	};
+	MpRate		rate;
+
+	ok(mp_value_parse_rate("60/h", &rate) && rate.number == 60 &&
+	   rate.period == 3600000, "60/h");
+	ok(mp_value_parse_rate("100/min", &rate) && rate.number == 100 &&
+	   rate.period == 60000, "100/min");
+	ok(mp_value_parse_rate("5/s", &rate) && rate.number == 5 &&
+	   rate.period == 1000, "5/s");
+	ok(mp_value_parse_rate("1000000/s", &rate) && rate.number == 1000000,
+	   "the most");
+	for (int i = 0; i < COUNT(bad); i++)
+		ok(!mp_value_parse_rate(bad[i], &rate), "no rate: \"%s\"", bad[i]);
 }
 
 static void
