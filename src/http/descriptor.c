@@ -13,12 +13,34 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "http/http_state.h"
 
 static MpHttpTake take_one = NULL;
 static MpHttpGiveBack give_back_one = NULL;
+
+/*
+ * The sockets that are counted.  libcurl up to 8.0 closes one whose connection
+ * is still being made without calling us, so the number alone does not tell
+ * whether it is open: the inode does.
+ */
+typedef struct Counted
+{
+	int			fd;
+	dev_t		device;
+	ino_t		inode;
+} Counted;
+
+static Counted *counted = NULL;
+static size_t counted_count = 0;
+static size_t counted_size = 0;
+
+static bool note_socket(int fd);
+static void forget_socket(size_t i);
+static size_t find_socket(int fd);
+static bool recount(void);
 
 void
 mp_http_count_descriptors(MpHttpTake take, MpHttpGiveBack give_back)
@@ -33,7 +55,7 @@ mp_http_descriptor_take(int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (take_one == NULL || take_one())
+		if (take_one == NULL || take_one() || (recount() && take_one()))
 			continue;
 		mp_http_descriptor_give_back(i);
 		errno = EMFILE;
@@ -69,18 +91,97 @@ mp_http_descriptor_open_socket(int family, int type, int protocol)
 	if (fd >= 0)
 		(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
 #endif
+	if (fd >= 0 && !note_socket(fd))
+	{
+		close(fd);
+		fd = -1;
+		errno = ENOMEM;
+	}
 	if (fd < 0)
 		mp_http_descriptor_give_back(1);
 	return fd;
 }
 
+/* False without memory.  One of that number has been closed unnoticed. */
+static bool
+note_socket(int fd)
+{
+	struct stat status;
+	size_t		i = find_socket(fd);
+
+	if (i < counted_count)
+	{
+		forget_socket(i);
+		mp_http_descriptor_give_back(1);
+	}
+	if (counted_count == counted_size)
+	{
+		size_t		size = counted_size == 0 ? 16 : 2 * counted_size;
+		Counted    *more = realloc(counted, size * sizeof(Counted));
+
+		if (more == NULL)
+			return false;
+		counted = more;
+		counted_size = size;
+	}
+	memset(&status, 0, sizeof(status));
+	(void) fstat(fd, &status);
+	counted[counted_count].fd = fd;
+	counted[counted_count].device = status.st_dev;
+	counted[counted_count].inode = status.st_ino;
+	counted_count++;
+	return true;
+}
+
+static void
+forget_socket(size_t i)
+{
+	assert(i < counted_count);
+	counted[i] = counted[--counted_count];
+}
+
+/* counted_count: it is not there. */
+static size_t
+find_socket(int fd)
+{
+	size_t		i = 0;
+
+	while (i < counted_count && counted[i].fd != fd)
+		i++;
+	return i;
+}
+
+/* Give back those that were closed unnoticed; were there any? */
+static bool
+recount(void)
+{
+	size_t		before = counted_count;
+	struct stat status;
+
+	for (size_t i = counted_count; i-- > 0;)
+	{
+		if (fstat(counted[i].fd, &status) == 0 &&
+			status.st_dev == counted[i].device &&
+			status.st_ino == counted[i].inode)
+			continue;
+		forget_socket(i);
+		mp_http_descriptor_give_back(1);
+	}
+	return counted_count < before;
+}
+
 int
 mp_http_descriptor_close_socket(void *context, curl_socket_t fd)
 {
+	size_t		i = find_socket((int) fd);
 	int			result = close(fd);
 
 	(void) context;
-	mp_http_descriptor_give_back(1);
+	if (i < counted_count)
+	{
+		forget_socket(i);
+		mp_http_descriptor_give_back(1);
+	}
 	return result;
 }
 

@@ -508,8 +508,8 @@ my @bodies = (
 		"[{\"id\":3,\"username\":\"\xff\"}]",
 		qr/^Record 1 \(id 3\), field "username": .*UTF-8/
 	],
-	[ '{"results":[],"next":"/2"}', qr/pages/, qr/only one page/ ],
-	[ "{\"results\":[$good],\"page\":2}", qr/pages/, qr/only one page/ ],
+	[ '{"results":[],"next":"/2"}', qr/no paging/, qr/only one page/ ],
+	[ "{\"results\":[$good],\"page\":2}", qr/no paging/, qr/only one page/ ],
 	[
 		'{"status":"error","error":"no good"}',
 		qr/^Mixpanel says: no good/,
@@ -565,7 +565,7 @@ subtest 'memberships that are not what they should be' => sub {
 		[ "GET $org/2/projects", '[{"role":"admin"}]', qr/^Record 1, field/ ],
 		[ "GET $org/2/projects", '[{"projectId":7,"role":5}]',
 			qr/^Record 1 \(id 7\), field "role": is not a string/ ],
-		[ "GET $org/2/projects", '{"results":[],"next":"/2"}', qr/pages/ ],
+		[ "GET $org/2/projects", '{"results":[],"next":"/2"}', qr/no paging/ ],
 		[ 'GET /projects/1002/service-accounts', '[{"id":[]}]',
 			qr/^Record 1, field "id"/ ],
 		[ 'GET /projects/1002/service-accounts',
