@@ -618,7 +618,7 @@ SQL
 subtest 'functions, settings and the extension' => sub {
 	allowed('carol', "SELECT count(*) FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e' "
 		  . "JOIN pg_extension e ON e.oid = d.refobjid WHERE e.extname = 'mixpanel_sa_fdw' "
-		  . "AND has_function_privilege('carol', p.oid, 'EXECUTE') AND NOT p.prosecdef", '8');
+		  . "AND has_function_privilege('carol', p.oid, 'EXECUTE') AND NOT p.prosecdef", '9');
 	allowed('carol', 'SELECT mixpanel_sa_fdw_version() IS NOT NULL, mixpanel_sa_fdw_stats_reset(); SELECT * FROM mixpanel_sa_fdw_pending()');
 	allowed('carol', "SET mixpanel_sa_fdw.$_") foreach
 	  'max_deletes = 1', 'allow_unreturned_secret = on', 'progress_interval = 5';
