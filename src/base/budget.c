@@ -164,7 +164,7 @@ mp_budget_withdraw(MpBudgetSeat *seat, int64_t now)
 	}
 	if (part->reserved != 0 && part->holds == budget->holds &&
 		part->reserved_end == budget->full_at)
-		budget->full_at -= interval(budget, now);
+		budget->full_at -= part->reserved_step;
 	part->reserved = 0;
 }
 
@@ -217,13 +217,15 @@ is_even(const MpBudget *budget, int64_t now)
 	return now < budget->even_until;
 }
 
-/* Between two tokens. */
+/* Between two tokens, where there is a rate. */
 static int64_t
 interval(const MpBudget *budget, int64_t now)
 {
 	const MpRate *rate = &budget->limits.rate;
-	int64_t		time = (int64_t) rate->period * 1000 / rate->number;
+	int64_t		time;
 
+	assert(rate->number > 0);
+	time = (int64_t) rate->period * 1000 / rate->number;
 	if (is_even(budget, now))
 		time += time / EVEN_STRETCH;
 	return time > 0 ? time : 1;
@@ -265,6 +267,7 @@ reserve_token(MpBudgetSeat *seat, const MpBudgetWish *wish)
 	budget->full_at = base + step;
 	part->reserved = when;
 	part->reserved_end = budget->full_at;
+	part->reserved_step = step;
 	part->holds = budget->holds;
 	return when - wish->now;
 }

@@ -76,6 +76,7 @@ typedef struct MpBudgetPart
 	uint32_t	holds;			/* as the budget's when the token was taken */
 	int64_t		reserved;		/* the time of a token; 0: none */
 	int64_t		reserved_end;	/* full_at, as that has left it */
+	int64_t		reserved_step;	/* by how much that has moved it on */
 } MpBudgetPart;
 
 /* One member's place at a budget. */

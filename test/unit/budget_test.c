@@ -263,6 +263,17 @@ test_reservations(void)
 	is_int(pass(3) == MP_BUDGET_GO, 1, "after a hold the first");
 	is_int(pass(1), MP_BUDGET_NO_TOKEN, "gets it: what was reserved is void");
 
+	/* the limits are those of whoever asks */
+	begin(1, 1000, 0);
+	(void) pass(0);
+	is_int(ask(1, false), MP_BUDGET_NO_TOKEN, "reserved at a rate");
+	limits.rate.number = 0;
+	is_int(pass(2), MP_BUDGET_GO, "another has none");
+	mp_budget_withdraw(seat(1), now);
+	limits.rate.number = 1;
+	is_int(ask(3, false), MP_BUDGET_NO_TOKEN, "and what was given back");
+	is_int(wait, SECOND, "is there for the next");
+
 	begin(2, 1000, 0);
 	(void) pass(0);
 	mp_budget_charge(seat(0), now);
