@@ -342,7 +342,9 @@ fill_window(MpHttp *http, MpHttpServer *server)
 	for (request = server->queue.first; request != NULL; request = next)
 	{
 		next = request->next;
-		if (request->settings->place->verdict != MP_BUDGET_GO)
+		/* an urgent one does not wait for what holds up the others */
+		if (request->settings->place->verdict != MP_BUDGET_GO &&
+			!request->urgent)
 			continue;
 		if (!mp_http_server_has_room(request))
 		{
