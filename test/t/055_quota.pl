@@ -199,12 +199,17 @@ subtest 'a wait can be cancelled, and is named' => sub {
 					  . "FROM pg_stat_activity WHERE pid = $pid") eq $event;
 			}),
 		'it waits for the quota');
-	my $tokens = quota('tokens');
+
+	# Meanwhile somebody asks who has no rate_limit.
+	$test->options(rate_limit => undef);
+	is($test->rows('SELECT count(*) FROM mp.service_accounts'), 450,
+		'without the option nobody waits');
 	$test->rows("SELECT pg_cancel_backend($pid)");
 	MixpanelTest::error_is($session->end, '57014', 'cancelled');
 	is(quota('waiting, in_flight'), '0|0', 'nobody waits any more');
-	is(sent(), 1, 'it was not sent');
+	is(sent(), 2, 'it was not sent');
 
+	$test->options(rate_limit => '1/min');
 	$session->begin('SELECT count(*) FROM mp.service_accounts');
 	ok(MixpanelTest::wait_until(sub { quota('waiting') eq '1' }), 'once more');
 	$test->rows("SELECT pg_terminate_backend($pid)");
@@ -264,8 +269,17 @@ subtest 'what is said of it' => sub {
 	like($plan, qr/API Quota Wait Time: \d+\.\d+ ms/, 'EXPLAIN');
 	like($test->rows($check), qr/; the quota is shared by all sessions/, 'check');
 
-	# Whose quota one may see.
+	# Whose quota one may see.  Other wrappers have no part in it, should their
+	# library be gone.
 	$test->rows(<<'SQL');
+CREATE FUNCTION gone() RETURNS fdw_handler
+	AS '$libdir/mixpanel_sa_fdw', 'mixpanel_sa_fdw_version' LANGUAGE C;
+CREATE FOREIGN DATA WRAPPER gone HANDLER gone;
+CREATE SERVER gone FOREIGN DATA WRAPPER gone;
+GRANT USAGE ON FOREIGN SERVER gone TO PUBLIC;
+SET allow_system_table_mods = on;
+UPDATE pg_proc SET probin = '$libdir/gone' WHERE proname = 'gone';
+RESET allow_system_table_mods;
 CREATE ROLE plain;
 CREATE ROLE monitor IN ROLE pg_monitor;
 SQL
