@@ -21,10 +21,13 @@
 static MpHttpTake take_one = NULL;
 static MpHttpGiveBack give_back_one = NULL;
 
+/* Twice as many as the widest windows and the idle connections take. */
+#define SOCKETS_KNOWN 512
+
 /*
- * The sockets that are counted.  libcurl up to 8.0 closes one whose connection
- * is still being made without calling us, so the number alone does not tell
- * whether it is open: the inode does.
+ * A socket that is counted.  libcurl (7.88, for one) closes one whose
+ * connection is still being made without calling us, so the number alone does
+ * not tell whether it is open: the inode does.
  */
 typedef struct Counted
 {
@@ -33,11 +36,11 @@ typedef struct Counted
 	ino_t		inode;
 } Counted;
 
-static Counted *counted = NULL;
+/* Those beyond are counted too, and found only if libcurl tells. */
+static Counted counted[SOCKETS_KNOWN];
 static size_t counted_count = 0;
-static size_t counted_size = 0;
 
-static bool note_socket(int fd);
+static void note_socket(int fd);
 static void forget_socket(size_t i);
 static size_t find_socket(int fd);
 static bool recount(void);
@@ -91,46 +94,32 @@ mp_http_descriptor_open_socket(int family, int type, int protocol)
 	if (fd >= 0)
 		(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
 #endif
-	if (fd >= 0 && !note_socket(fd))
-	{
-		close(fd);
-		fd = -1;
-		errno = ENOMEM;
-	}
-	if (fd < 0)
+	if (fd >= 0)
+		note_socket(fd);
+	else
 		mp_http_descriptor_give_back(1);
 	return fd;
 }
 
-/* False without memory.  One of that number has been closed unnoticed. */
-static bool
+/* One that is known by that number has been closed unnoticed. */
+static void
 note_socket(int fd)
 {
 	struct stat status;
 	size_t		i = find_socket(fd);
+	Counted    *socket;
 
 	if (i < counted_count)
 	{
 		forget_socket(i);
 		mp_http_descriptor_give_back(1);
 	}
-	if (counted_count == counted_size)
-	{
-		size_t		size = counted_size == 0 ? 16 : 2 * counted_size;
-		Counted    *more = realloc(counted, size * sizeof(Counted));
-
-		if (more == NULL)
-			return false;
-		counted = more;
-		counted_size = size;
-	}
-	memset(&status, 0, sizeof(status));
-	(void) fstat(fd, &status);
-	counted[counted_count].fd = fd;
-	counted[counted_count].device = status.st_dev;
-	counted[counted_count].inode = status.st_ino;
-	counted_count++;
-	return true;
+	if (counted_count == SOCKETS_KNOWN || fstat(fd, &status) != 0)
+		return;
+	socket = &counted[counted_count++];
+	socket->fd = fd;
+	socket->device = status.st_dev;
+	socket->inode = status.st_ino;
 }
 
 static void
@@ -178,10 +167,8 @@ mp_http_descriptor_close_socket(void *context, curl_socket_t fd)
 
 	(void) context;
 	if (i < counted_count)
-	{
 		forget_socket(i);
-		mp_http_descriptor_give_back(1);
-	}
+	mp_http_descriptor_give_back(1);
 	return result;
 }
 
