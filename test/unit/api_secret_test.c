@@ -9,8 +9,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <malloc.h>
-#include <stdlib.h>
 #include <jansson.h>
 
 #include "api/api.h"
@@ -23,50 +21,7 @@ static const char *const secrets[] = {
 	"s3cr3t", "cm9ib3Q6czNjcjN0", "received-token",
 };
 
-/* Volatile, as a compiler takes it that free() touches neither. */
-static __thread volatile bool watching; /* by this thread */
-static volatile int found;
-static volatile int freed;
-
-extern void __real_free(void *memory);
-extern void __wrap_free(void *memory);
-extern void *__wrap_malloc(size_t size);
-
-static void
-look_into(void *memory)
-{
-	size_t		i;
-
-	for (i = 0; memory != NULL && watching &&
-		 i < sizeof(secrets) / sizeof(secrets[0]); i++)
-	{
-		freed++;
-		if (memmem(memory, malloc_usable_size(memory), secrets[i],
-				   strlen(secrets[i])) != NULL)
-		{
-			found++;
-			diag("freed with \"%s\"", secrets[i]);
-		}
-	}
-}
-
-/* Memory that libcurl has given back may hold what we had put nowhere. */
-void *
-__wrap_malloc(size_t size)
-{
-	void	   *memory = calloc(1, size);
-
-	if (memory != NULL)
-		memset(memory, 0, malloc_usable_size(memory));
-	return memory;
-}
-
-void
-__wrap_free(void *memory)
-{
-	look_into(memory);
-	__real_free(memory);
-}
+#include "freed.h"
 
 static void
 free_of_jansson(void *memory)

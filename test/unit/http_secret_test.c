@@ -9,9 +9,6 @@
  *
  *-------------------------------------------------------------------------
  */
-#include <malloc.h>
-#include <stdlib.h>
-
 #include "http_client.h"
 #include "tap.h"
 
@@ -19,42 +16,7 @@ static const char *const secrets[] = {
 	"s3cr3t", "cm9ib3Q6czNjcjN0", "sent-token", "received-token", "pr0xy-pw",
 };
 
-/* Volatile, as a compiler takes it that free() touches neither. */
-static __thread volatile bool watching; /* by this thread */
-static volatile int found;
-
-extern void __real_free(void *memory);
-extern void __wrap_free(void *memory);
-extern void *__wrap_malloc(size_t size);
-
-/* Memory that libcurl has given back may hold what we had put nowhere. */
-void *
-__wrap_malloc(size_t size)
-{
-	void	   *memory = calloc(1, size);
-
-	if (memory != NULL)
-		memset(memory, 0, malloc_usable_size(memory));
-	return memory;
-}
-
-void
-__wrap_free(void *memory)
-{
-	size_t		i;
-
-	for (i = 0; memory != NULL && watching &&
-		 i < sizeof(secrets) / sizeof(secrets[0]); i++)
-	{
-		if (memmem(memory, malloc_usable_size(memory), secrets[i],
-				   strlen(secrets[i])) != NULL)
-		{
-			found++;
-			diag("freed with \"%s\"", secrets[i]);
-		}
-	}
-	__real_free(memory);
-}
+#include "freed.h"
 
 /* A request that sends a token. */
 static MpRequest *
