@@ -181,7 +181,7 @@ quota_words(void)
 {
 	return mp_quota_is_shared() ?
 		"the quota is shared by all sessions of this cluster" :
-		"the quota is not shared with other sessions, as before PostgreSQL 17 that takes mixpanel_sa_fdw in shared_preload_libraries";
+		"the quota is not shared with other sessions; before PostgreSQL 17, sharing it needs mixpanel_sa_fdw in shared_preload_libraries";
 }
 
 /* What cannot be resolved is told in the words of the error that it raises. */
