@@ -58,6 +58,7 @@ OBJS = \
 	src/fdw/scan_key.o \
 	src/fdw/stats.o \
 	src/fdw/unfinished.o \
+	src/fdw/upsert.o \
 	src/http/attempt.o \
 	src/http/authority.o \
 	src/http/clock.o \

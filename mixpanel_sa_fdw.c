@@ -137,6 +137,7 @@ _PG_init(void)
 	mp_session_init();
 	mp_callback_init();
 	mp_join_init();
+	mp_modify_init();
 }
 
 Datum

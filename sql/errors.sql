@@ -252,6 +252,15 @@ INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'admin')
 ON CONFLICT (service_account_id, project_id) DO UPDATE SET role = excluded.role;
 \echo :SQLSTATE
+INSERT INTO service_accounts (username) VALUES ('x') ON CONFLICT (username) DO NOTHING RETURNING id, secret;
+\echo :SQLSTATE
+-- in part of a statement, and only planned
+WITH w AS (INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'admin')
+	ON CONFLICT ((service_account_id + 0)) DO NOTHING RETURNING 1) SELECT count(*) FROM w;
+\echo :SQLSTATE
+EXPLAIN INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'admin')
+ON CONFLICT (project_id) DO NOTHING;
+\echo :SQLSTATE
 UPDATE project_memberships SET project_id = 1002 WHERE service_account_id = 2;
 \echo :SQLSTATE
 UPDATE project_memberships SET service_account_id = 3, role = 'admin' WHERE service_account_id = 2;

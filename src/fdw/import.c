@@ -9,10 +9,13 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_proc.h"
 #include "executor/spi.h"
+#include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/syscache.h"
 
 #include "catalog/relation.h"
 #include "catalog/setting.h"
@@ -134,4 +137,30 @@ run(const char *sql)
 {
 	if (SPI_execute(sql, false, 0) != SPI_OK_UTILITY)
 		elog(ERROR, "could not run \"%s\"", sql);
+}
+
+/*
+ * The name alone does not tell: another library may have a handler so named.
+ * It is then loaded, which it would be for any use of its tables.
+ */
+bool
+mp_import_is_ours(Oid wrapper)
+{
+	Oid			handler = GetForeignDataWrapper(wrapper)->fdwhandler;
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(handler));
+	Datum		source;
+	bool		is_null;
+	bool		named;
+	char	   *symbol;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
+	Assert(!is_null);
+	symbol = TextDatumGetCString(source);
+
+	named = strcmp(symbol, "mixpanel_sa_fdw_handler") == 0;
+	ReleaseSysCache(tuple);
+	return named && GetFdwRoutine(handler)->ImportForeignSchema ==
+		mixpanelImportForeignSchema;
 }

@@ -21,4 +21,11 @@
 extern List *mixpanelImportForeignSchema(ImportForeignSchemaStmt *stmt,
 										 Oid serverOid);
 
+/*
+ * Is this foreign data wrapper ours, whatever its name?  The handlers of
+ * others are not called: their libraries would be loaded, and one that is
+ * missing would be our error.
+ */
+extern bool mp_import_is_ours(Oid wrapper);
+
 #endif							/* MP_FDW_IMPORT_H */

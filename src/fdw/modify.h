@@ -130,6 +130,9 @@ extern bool mp_modify_reads_secret(const MpTable *table, Index varno,
 MP_NORETURN extern void mp_modify_refuse_update(const MpTable *table,
 												const MpAttribute *attribute);
 
+/* Install the hook that has a hint for 42P10; from _PG_init. */
+extern void mp_modify_init(void);
+
 /* Raise 0A000 for any ON CONFLICT. */
 extern void mp_modify_refuse_on_conflict(Relation rel,
 										 OnConflictAction action);

@@ -160,21 +160,6 @@ mp_modify_refuse_update(const MpTable *table, const MpAttribute *attribute)
 			 errhint("Delete the row and insert another.")));
 }
 
-void
-mp_modify_refuse_on_conflict(Relation rel, OnConflictAction action)
-{
-	const MpRelation *relation = mp_relation_declared(rel);
-
-	if (action == ONCONFLICT_NONE)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("INSERT with ON CONFLICT is not supported on Mixpanel's tables"),
-			 relation != NULL && relation->kind == MP_RELATION_ACCOUNTS ?
-			 errhint("Look for the username first; a plain INSERT creates another account.") :
-			 errhint("Use a plain INSERT: adding a membership that exists sets its role.")));
-}
-
 static void
 add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
 			   AttrNumber attnum, const char *name)

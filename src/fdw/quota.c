@@ -14,16 +14,13 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_foreign_server.h"
 #include "catalog/pg_foreign_table.h"
-#include "catalog/pg_proc.h"
 #include "fmgr.h"
-#include "foreign/fdwapi.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "catalog/compat.h"
@@ -44,7 +41,6 @@ typedef struct Visible
 } Visible;
 
 static List *visible_places(void);
-static bool is_ours(Oid wrapper);
 static List *add_tables(List *places, List *servers);
 static List *add_place(List *places, const MpSettings *settings);
 static bool is_visible(const MpQuota *quota, List *places);
@@ -86,7 +82,7 @@ visible_places(void)
 			(Form_pg_foreign_server) GETSTRUCT(tuple);
 
 		if (MP_SERVER_ACLCHECK(server->oid, GetUserId()) != ACLCHECK_OK ||
-			!is_ours(server->srvfdw))
+			!mp_import_is_ours(server->srvfdw))
 			continue;
 		servers = lappend_oid(servers, server->oid);
 		places = add_place(places, mp_option_resolve_public(InvalidOid,
@@ -95,32 +91,6 @@ visible_places(void)
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return add_tables(places, servers);
-}
-
-/*
- * Is it our wrapper?  The handlers of others are not called: their libraries
- * would be loaded, and one that is missing would be our error.
- */
-static bool
-is_ours(Oid wrapper)
-{
-	Oid			handler = GetForeignDataWrapper(wrapper)->fdwhandler;
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(handler));
-	Datum		source;
-	bool		is_null;
-	bool		named;
-	char	   *symbol;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	source = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &is_null);
-	Assert(!is_null);
-	symbol = TextDatumGetCString(source);
-
-	named = strcmp(symbol, "mixpanel_sa_fdw_handler") == 0;
-	ReleaseSysCache(tuple);
-	return named && GetFdwRoutine(handler)->ImportForeignSchema ==
-		mixpanelImportForeignSchema;
 }
 
 /* A table may have an organization of its own. */
