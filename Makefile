@@ -114,6 +114,7 @@ OBJS = \
 	src/transaction/journal_commit.o \
 	src/transaction/journal_left.o \
 	src/transaction/journal_slot.o \
+	src/transaction/journal_sync.o \
 	src/transaction/overlay.o
 
 # Files of sql/ with "--" in their name are install scripts; the others are

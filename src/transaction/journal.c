@@ -33,6 +33,7 @@
 #include "transaction/journal.h"
 #include "transaction/journal_left.h"
 #include "transaction/journal_slot.h"
+#include "transaction/journal_sync.h"
 
 #define MAX_SLOTS 100000
 #define FULL_SLOT (1024 * 1024) /* bytes; then another slot is taken */
@@ -53,7 +54,7 @@ static int	own_room = 0;
 static uint64 durable_xid = 0;	/* the last one that is in the log on disk */
 
 static int	add_entry(MpEntry *entry, const MpSettings *settings);
-static void make_durable(uint64 xid);
+static bool make_durable(uint64 xid);
 static void need_slot(void);
 static bool is_slot_usable(void);
 static void take_slot(void);
@@ -150,8 +151,6 @@ add_entry(MpEntry *entry, const MpSettings *settings)
 	ForceSyncCommit();
 	entry->xid = U64FromFullTransactionId(GetCurrentFullTransactionId());
 	entry->top_xid = U64FromFullTransactionId(GetTopFullTransactionId());
-	make_durable(entry->xid);
-
 	need_slot();
 	entry->number = slot_last_number + 1;
 	entry->state = MP_ENTRY_OPEN;
@@ -166,7 +165,7 @@ add_entry(MpEntry *entry, const MpSettings *settings)
 	entry->server_name = settings->server_name;
 	entry->base_url = settings->base_url;
 	size = mp_slot_add_entry(slot_fd, slot_size, entry);
-	if (size < 0 || pg_fsync(slot_fd) != 0)
+	if (size < 0 || !make_durable(entry->xid))
 	{
 		int			error = errno;
 
@@ -186,16 +185,17 @@ add_entry(MpEntry *entry, const MpSettings *settings)
 }
 
 /*
- * An id alone is not durable: after a crash it could be given out again, to a
- * transaction that commits.
+ * Sync the entry, and the id of its transaction.  An id alone is not durable:
+ * after a crash it could be given out again, to a transaction that commits.
  */
-static void
+static bool
 make_durable(uint64 xid)
 {
-	if (xid == durable_xid)
-		return;
-	XLogFlush(MP_LOG_MESSAGE("mixpanel_sa_fdw"));
+	mp_journal_sync_begin(slot_fd);
+	if (xid != durable_xid)
+		XLogFlush(MP_LOG_MESSAGE("mixpanel_sa_fdw"));
 	durable_xid = xid;
+	return mp_journal_sync_end(slot_fd);
 }
 
 /* Only where the transaction has no entries yet may the slot be another. */
