@@ -8,9 +8,16 @@
  * name, and then those that others have created under that name, and have
  * committed, must be known.
  *
- * So a slot is cut back when its last commit is long past, and nothing in it
- * is left to be told.  No file is ever removed: there are as many as backends
- * that have created accounts at the same time.
+ * So a slot is cut back when it has grown, its last commit is long past, and
+ * nothing in it is left to be told.  No file is ever removed: there are as
+ * many as backends that have created accounts at the same time.
+ *
+ * What a creation costs is two syncs, one before its request and one at COMMIT
+ * (doc/reliability.md, Crashes).  Before the request, its entry and its
+ * transaction's id are synced at the same time.  That id must be on disk
+ * before anything is sent, else a crash could give it to another transaction,
+ * whose commit would be taken for this one's.  An entry alone on disk does no
+ * harm: then nothing was sent.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,9 +44,13 @@
 
 #define MAX_SLOTS 100000
 #define FULL_SLOT (1024 * 1024) /* bytes; then another slot is taken */
+#define LARGE_SLOT (16 * 1024)	/* bytes; then it is cut back, if it can be */
+#define ROOM (8 * 1024)			/* bytes that a slot grows by */
 
 /* The slot that this backend owns; -1: none yet. */
 static int	slot_fd = -1;
+static int	slot_number = 0;
+static bool slot_failed = false;	/* it could not be synced */
 static off_t slot_size = 0;
 static uint32 slot_last_number = 0;
 static TimestampTz slot_last_commit = 0;
@@ -55,13 +66,17 @@ static uint64 durable_xid = 0;	/* the last one that is in the log on disk */
 
 static int	add_entry(MpEntry *entry, const MpSettings *settings);
 static bool make_durable(uint64 xid);
+MP_NORETURN static void refuse_entry(void);
 static void need_slot(void);
-static bool is_slot_usable(void);
+static bool is_slot_usable(int fd);
 static void take_slot(void);
 static void make_folder(void);
 static int	open_slot(const char *path);
 static bool adopt_slot(int fd, const char *path);
+static void sync_names(const char *path);
+static bool sync_folder(const char *path);
 static bool settle_slot(int fd, MpSlot *slot);
+static void set_aside(void);
 static void close_slot(void);
 static void cut_slot(int fd);
 static void set_state(MpEntry *entry, MpEntryState state);
@@ -164,22 +179,16 @@ add_entry(MpEntry *entry, const MpSettings *settings)
 	entry->organization = settings->organization_id;
 	entry->server_name = settings->server_name;
 	entry->base_url = settings->base_url;
-	size = mp_slot_add_entry(slot_fd, slot_size, entry);
-	if (size < 0 || !make_durable(entry->xid))
-	{
-		int			error = errno;
-
-		if (size >= 0 && ftruncate(slot_fd, slot_size) != 0)
-			close_slot();
-		errno = error;
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not write to the journal of service accounts in \"%s\": %m",
-						MP_JOURNAL_FOLDER),
-				 errdetail("Nothing has been sent to Mixpanel.")));
-	}
+	size = mp_slot_add_entry(slot_fd, slot_size, entry, ROOM);
+	if (size < 0)
+		refuse_entry();
 	slot_size = size;
 	slot_last_number = entry->number;
+	if (!make_durable(entry->xid))
+	{
+		set_aside();
+		refuse_entry();
+	}
 	own[own_count] = *entry;
 	return ++own_count;
 }
@@ -198,14 +207,32 @@ make_durable(uint64 xid)
 	return mp_journal_sync_end(slot_fd);
 }
 
+/* By errno.  Where the entry could not be synced, it need not go: the API will
+ * not know of what it names. */
+static void
+refuse_entry(void)
+{
+	ereport(ERROR,
+			(errcode_for_file_access(),
+			 errmsg("could not write to the journal of service accounts in \"%s\": %m",
+					MP_JOURNAL_FOLDER),
+			 errdetail("Nothing has been sent to Mixpanel.")));
+}
+
 /* Only where the transaction has no entries yet may the slot be another. */
 static void
 need_slot(void)
 {
+	if (slot_failed && own_count > 0)
+	{
+		errno = EIO;
+		refuse_entry();
+	}
 	if (own_count == 0 && slot_fd >= 0)
 	{
-		cut_slot(slot_fd);
-		if (slot_size > FULL_SLOT || !is_slot_usable())
+		if (!slot_failed)
+			cut_slot(slot_fd);
+		if (slot_failed || slot_size > FULL_SLOT || !is_slot_usable(slot_fd))
 			close_slot();
 	}
 	if (slot_fd < 0)
@@ -214,11 +241,11 @@ need_slot(void)
 
 /* Somebody may have removed the file. */
 static bool
-is_slot_usable(void)
+is_slot_usable(int fd)
 {
 	struct stat status;
 
-	return fstat(slot_fd, &status) == 0 && status.st_nlink > 0;
+	return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
 /* Take the first slot file that no running backend owns */
@@ -234,6 +261,7 @@ take_slot(void)
 		if (fd >= 0 && adopt_slot(fd, path))
 		{
 			slot_fd = fd;
+			slot_number = i;
 			ReserveExternalFD();
 			return;
 		}
@@ -249,9 +277,7 @@ take_slot(void)
 static void
 make_folder(void)
 {
-	if (MakePGDirectory(MP_JOURNAL_FOLDER) == 0)
-		fsync_fname_ext(".", true, false, ERROR);
-	else if (errno != EEXIST)
+	if (MakePGDirectory(MP_JOURNAL_FOLDER) != 0 && errno != EEXIST)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not create directory \"%s\": %m",
@@ -293,9 +319,11 @@ adopt_slot(int fd, const char *path)
 
 	PG_TRY();
 	{
-		fsync_fname_ext(MP_JOURNAL_FOLDER, true, false, ERROR);
 		mp_slot_read(fd, path, &slot);
-		fine = slot.verdict == MP_SLOT_FINE && settle_slot(fd, &slot);
+		if (slot.verdict == MP_SLOT_FINE && slot.size == 0)
+			sync_names(path);
+		fine = slot.verdict == MP_SLOT_FINE && is_slot_usable(fd) &&
+			settle_slot(fd, &slot);
 	}
 	PG_CATCH();
 	{
@@ -304,6 +332,39 @@ adopt_slot(int fd, const char *path)
 	}
 	PG_END_TRY();
 	return fine;
+}
+
+/*
+ * The names of a slot and of its folder.  A slot that something was written to
+ * had them synced before that.  Where it fails, the file goes, so that nobody
+ * takes it for such a one.
+ */
+static void
+sync_names(const char *path)
+{
+	if (!sync_folder(MP_JOURNAL_FOLDER) || !sync_folder("."))
+	{
+		int			error = errno;
+
+		unlink(path);
+		errno = error;
+		refuse_entry();
+	}
+}
+
+static bool
+sync_folder(const char *path)
+{
+	int			fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int			error = 0;
+
+	if (fd < 0)
+		return false;
+	if (pg_fsync(fd) != 0)
+		error = errno;
+	close(fd);
+	errno = error;
+	return error == 0;
 }
 
 /* What was left open by the last owner is known by now. */
@@ -336,6 +397,28 @@ settle_slot(int fd, MpSlot *slot)
 }
 
 /*
+ * A slot that could not be synced is good for no other entry: the kernel
+ * forgets the failure once it has told of it, and what was written before may
+ * be missing on the disk.  Under another name the file is still read, but no
+ * backend will own it.  Keeps errno.
+ */
+static void
+set_aside(void)
+{
+	int			error = errno;
+	char	   *path = mp_slot_path(slot_number);
+	char	   *aside = psprintf("%s.failed." INT64_FORMAT, path,
+								 GetCurrentTimestamp());
+
+	slot_failed = true;
+	if (rename(path, aside) != 0)
+		elog(DEBUG1, "could not rename file \"%s\": %m", path);
+	pfree(path);
+	pfree(aside);
+	errno = error;
+}
+
+/*
  * Forget what is in the slot, where all of it was committed or is gone, long
  * enough ago, and nobody is looked for by a name.
  */
@@ -344,7 +427,7 @@ cut_slot(int fd)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (slot_size == 0 || slot_has_rest ||
+	if (slot_size < LARGE_SLOT || slot_has_rest ||
 		now < slot_last_commit + MP_JOURNAL_MEMORY)
 		return;
 	if (slot_last_commit > 0 && mp_journal_has_nameless())
@@ -359,6 +442,7 @@ close_slot(void)
 {
 	close(slot_fd);
 	slot_fd = -1;
+	slot_failed = false;
 	ReleaseExternalFD();
 }
 

@@ -78,6 +78,7 @@ typedef struct NoteBody
 } NoteBody;
 
 static char *read_all(int fd, const char *path, size_t *size);
+static size_t skip_zeros(const char *data, size_t position, size_t size);
 static void fill_header(SlotHeader *header);
 static MpSlotVerdict judge_header(const char *data, size_t size);
 static pg_crc32c checksum(const RecordHead *head);
@@ -86,6 +87,7 @@ static bool take_record(MpSlot *slot, const RecordHead *head);
 static bool take_entry(MpSlot *slot, const RecordHead *head);
 static const char *take_text(const char **position, const char *end);
 static bool take_note(MpSlot *slot, const RecordHead *head);
+static bool is_within(int fd, off_t end);
 static off_t add_note(int fd, off_t offset, RecordType type,
 					  const MpEntry *entry, int64 value);
 static off_t append(int fd, off_t offset, const char *data, size_t length);
@@ -126,12 +128,13 @@ mp_slot_read(int fd, const char *path, MpSlot *slot)
 	size_t		position = sizeof(SlotHeader);
 
 	memset(slot, 0, sizeof(*slot));
-	if (size == 0)
+	if (skip_zeros(data, 0, size) == size)
 		return;
 	slot->verdict = judge_header(data, size);
 	if (slot->verdict == MP_SLOT_DAMAGED)
 		return;
-	while (position < size)
+	slot->size = (off_t) position;
+	while ((position = skip_zeros(data, position, size)) < size)
 	{
 		const RecordHead *head = (const RecordHead *) (data + position);
 
@@ -139,15 +142,16 @@ mp_slot_read(int fd, const char *path, MpSlot *slot)
 		{
 			if (slot->verdict == MP_SLOT_FINE)
 				slot->verdict = MP_SLOT_DAMAGED;
+			slot->size = (off_t) position;
 			break;
 		}
 		position += head->length;
+		slot->size = (off_t) position;
 	}
-	slot->size = (off_t) position;
 }
 
 off_t
-mp_slot_add_entry(int fd, off_t offset, const MpEntry *entry)
+mp_slot_add_entry(int fd, off_t offset, const MpEntry *entry, int room)
 {
 	const char *texts[] = {entry->text, entry->server_name, entry->base_url};
 	EntryBody	body = {
@@ -166,6 +170,7 @@ mp_slot_add_entry(int fd, off_t offset, const MpEntry *entry)
 	StringInfoData data;
 	RecordHead *head;
 	size_t		start = offset == 0 ? sizeof(SlotHeader) : 0;
+	int			length;
 
 	initStringInfo(&data);
 	if (offset == 0)
@@ -181,12 +186,22 @@ mp_slot_add_entry(int fd, off_t offset, const MpEntry *entry)
 		appendBinaryStringInfo(&data, texts[i], (int) strlen(texts[i]) + 1);
 	while (data.len % MAXIMUM_ALIGNOF != 0)
 		appendStringInfoChar(&data, '\0');
+	length = data.len;
 	head = (RecordHead *) (data.data + start);
-	head->length = (uint32) ((size_t) data.len - start);
+	head->length = (uint32) ((size_t) length - start);
 	head->type = RECORD_ENTRY;
 	head->number = entry->number;
 	head->crc = checksum(head);
-	offset = append(fd, offset, data.data, (size_t) data.len);
+	if (room > 0 && !is_within(fd, offset + length))
+	{
+		enlargeStringInfo(&data, room);
+		memset(data.data + length, 0, (size_t) room);
+		data.len += room;
+	}
+	if (append(fd, offset, data.data, (size_t) data.len) < 0)
+		offset = -1;
+	else
+		offset += length;
 	pfree(data.data);
 	return offset;
 }
@@ -205,6 +220,17 @@ mp_slot_add_state(int fd, off_t offset, const MpEntry *entry,
 }
 
 /* ---- reading ---- */
+
+/* Where the next record begins: between them may be room that was not
+ * used. */
+static size_t
+skip_zeros(const char *data, size_t position, size_t size)
+{
+	while (position < size && data[position] == 0)
+		position++;
+	/* a record's first byte, of its length, may be 0 as well */
+	return position == size ? size : TYPEALIGN_DOWN(MAXIMUM_ALIGNOF, position);
+}
 
 /* As one buffer, aligned as records are.  A file that grows while it is read
  * may end amid a record. */
@@ -389,6 +415,15 @@ take_note(MpSlot *slot, const RecordHead *head)
 }
 
 /* ---- writing ---- */
+
+/* Has the file this much already? */
+static bool
+is_within(int fd, off_t end)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && status.st_size >= end;
+}
 
 static off_t
 add_note(int fd, off_t offset, RecordType type, const MpEntry *entry,

@@ -6,6 +6,7 @@
  * A slot is a log of records: an account that is about to be created or a
  * COMMIT about to be sent (an entry), an entry's account once it is known, and
  * an entry's state.  Nothing is written over, so that what is synced stays.
+ * Zeros between records are room that was made for others.
  *
  * One backend owns a slot and holds an exclusive lock on it, which ends with
  * the process, however that ends.  Readers hold a shared lock for as long as
@@ -75,7 +76,8 @@ typedef enum MpSlotVerdict
 typedef struct MpSlot
 {
 	MpSlotVerdict verdict;
-	off_t		size;			/* of what is well-formed */
+	off_t		size;			/* where the next record goes; or the damage
+								 * begins */
 	MpEntry    *entries;
 	int			count;
 	int			room;			/* of the array */
@@ -106,7 +108,10 @@ extern void mp_slot_read(int fd, const char *path, MpSlot *slot);
  */
 #define MP_SLOT_END ((off_t) -1)
 
-extern off_t mp_slot_add_entry(int fd, off_t offset, const MpEntry *entry);
+/* Where the file must grow for it, by `room` bytes more, which makes it
+ * cheaper to sync those that come later. */
+extern off_t mp_slot_add_entry(int fd, off_t offset, const MpEntry *entry,
+							   int room);
 
 /* These two must not fail otherwise: they are called within an abort. */
 extern off_t mp_slot_add_account(int fd, off_t offset, const MpEntry *entry,

@@ -6,8 +6,9 @@
  *
  * A creation has two things to sync before its request: its entry in the
  * journal and its transaction's record in the write-ahead log.  Neither needs
- * the other to be there first, and together they take about as long as one
- * (doc/reliability.md, Crashes).
+ * the other to be there first, and together they take about as long as one:
+ * 2.5 ms instead of 8 on a busy virtual disk where one takes 3.6, 0.9 instead
+ * of 2.6 in the best tenth (doc/reliability.md, Crashes).
  *
  * Where a container or an old kernel refuses io_submit(2), or its libc has no
  * header for it, one comes after the other.

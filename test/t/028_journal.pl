@@ -12,14 +12,16 @@ use Test::More;
 
 use constant FOLDER => 'pgsql_tmp_mixpanel_sa_fdw';
 
-# A disk that is full, where the compiler is there to make one.
+# A disk that is full or broken, where the compiler is there to make one.
 my $folder = PostgreSQL::Test::Utils::tempdir();
 my $full = "$folder/disk_is_full";
+my $broken = "$folder/disk_is_broken";
 my $fills = -d '/proc/self/fd'
   && system('cc', '-D_GNU_SOURCE', '-shared', '-fPIC', '-o',
 	"$folder/disk.so", 'test/preload/disk.c', '-ldl') == 0;
 local $ENV{LD_PRELOAD} = "$folder/disk.so" if $fills;
 local $ENV{MP_DISK_FULL} = $full;
+local $ENV{MP_DISK_FAILS} = $broken;
 local $ENV{MP_DISK_FOLDER} = FOLDER;
 
 my $test =
@@ -305,6 +307,62 @@ SKIP:
 		0, 'nothing was sent');
 	unlink $full;
 	$test->rows(create('room again'));
+}
+
+# ---- a disk that fails ----
+
+sub sync_fails
+{
+	my ($sql, $what) = @_;
+
+	append_to_file($broken, '');
+	MixpanelTest::error_is(
+		$test->logged($sql), '58030', $what,
+		message =>
+		  qr/^could not write to the journal .*: Input\/output error$/,
+		detail => qr/^Nothing has been sent to Mixpanel\.$/);
+	is($test->count_of('POST') + $test->count_of('DELETE'),
+		0, 'nothing is sent');
+	ok(!-e $broken, 'the disk has said so once');
+	return;
+}
+
+SKIP:
+{
+	skip 'needs /proc and a compiler', 1 unless $fills;
+	$test->fresh;
+	$test->rows('ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf()');
+	$test->fresh;
+	$test->rows('BEGIN; ' . create('before'));
+	my @open = grep { slurp_file($_) =~ /before/ } glob "$journal/slot.*";
+
+	is(@open, 1, 'a file is in use');
+	sync_fails('SAVEPOINT a; ' . create('unsynced'),
+		'where the journal cannot be synced, no account is created');
+	MixpanelTest::error_is(
+		$test->run('ROLLBACK TO a; ' . create('again')),
+		'58030', 'nor later in the transaction, though the disk is silent');
+	$test->rows('ROLLBACK TO a; COMMIT');
+	ok(!-e $open[0], 'the file is not used any more');
+	my ($aside) = glob "$open[0].failed.*";
+
+	like(slurp_file($aside), qr/before/, 'but kept');
+	$test->rows(create('after'));
+	unlike(slurp_file($aside), qr/after/,
+		'the next transaction writes to another');
+	unlike($test->rows($unfinished), qr/^account/m, 'all is known of it');
+	sync_fails('DELETE FROM mp.service_accounts WHERE id = 6',
+		'and COMMIT sends nothing');
+
+	# the first entry of a file, and the folder
+	$test->fresh;
+	unlink glob "$journal/slot.*";
+	sync_fails(create('folder'), 'nor where the folder cannot be synced');
+	is_deeply([ glob "$journal/slot.*" ], [],
+		'and no file is left that seems to be on disk');
+	$test->rows(create('fine again'));
+	$test->rows('ALTER SYSTEM RESET fsync; SELECT pg_reload_conf()');
+	$test->fresh;
 }
 
 # ---- files that are not what they should be ----
