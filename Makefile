@@ -86,6 +86,7 @@ OBJS = \
 	src/remote/error.o \
 	src/remote/error_text.o \
 	src/remote/fetch.o \
+	src/remote/fetch_choice.o \
 	src/remote/fetch_keep.o \
 	src/remote/fetch_route.o \
 	src/remote/fetch_state.o \
@@ -94,6 +95,7 @@ OBJS = \
 	src/remote/quota.o \
 	src/remote/session.o \
 	src/remote/snapshot.o \
+	src/remote/way.o \
 	src/transaction/callback.o \
 	src/transaction/changeset.o \
 	src/transaction/creation.o \

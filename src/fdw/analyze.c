@@ -68,7 +68,11 @@ mixpanelAcquireSampleRows(Relation relation, int elevel, HeapTuple *rows,
 	MpSettings *settings = mp_option_resolve(RelationGetRelid(relation),
 											 InvalidOid,
 											 relation->rd_rel->relowner);
-	MpLookup	lookup = {.relation = table->relation->kind};
+	MpLookup	lookup = {
+		.relation = table->relation->kind,
+		.either_way = true,
+		.memberships = -1,
+	};
 	uint32		wanted = mp_relation_wanted(table, NULL) &
 		~(MP_FIELD_BIT(MP_FIELD_SECRET) | MP_FIELD_BIT(MP_FIELD_PROJECTS));
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(relation),

@@ -13,11 +13,15 @@
 #include "fdw/explain.h"
 #include "fdw/modify.h"
 #include "fdw/scan.h"
+#include "remote/way.h"
 
 #define TEMPLATE_SIZE 256
 #define REQUEST_LABEL "Mixpanel Request"
 
 static void show_requests(List *requests, ExplainState *es);
+static void show_way(const MpScan *scan, const MpLookup *lookup,
+					 ExplainState *es);
+static char *way_cost(const MpScan *scan, const MpLookup *lookup, MpWay way);
 static void show_tally(const MpTally *tally, ExplainState *es);
 static char *call_template(MpCallKind kind, const MpSettings *settings,
 						   const MpLookup *lookup);
@@ -29,15 +33,18 @@ mixpanelExplainForeignScan(ForeignScanState *node, ExplainState *es)
 {
 	MpScan	   *scan = node->fdw_state;
 	MpLookup	lookup;
-	MpCallKind	calls[2];
+	MpCallKind	calls[MP_WAY_CALLS];
 	List	   *requests = NIL;
 
 	mp_scan_make_lookup(node, &lookup, true);
+	/* what a lookup join will gather */
+	if (scan->gathered_field == MP_FIELD_ID && lookup.accounts.ids == NULL)
+		lookup.accounts.count = scan->expected;
 	if (lookup.nothing)
 		requests = list_make1(pstrdup("none"));
 	else
 	{
-		int			count = mp_fetch_calls(scan->settings, &lookup, calls);
+		int			count = mp_way_calls(scan->settings, &lookup, calls);
 
 		for (int i = 0; i < count; i++)
 			requests = lappend(requests, call_template(calls[i],
@@ -45,6 +52,7 @@ mixpanelExplainForeignScan(ForeignScanState *node, ExplainState *es)
 													   &lookup));
 	}
 	show_requests(requests, es);
+	show_way(scan, &lookup, es);
 	if (es->analyze)
 	{
 		MpTally		tally;
@@ -89,6 +97,57 @@ show_requests(List *requests, ExplainState *es)
 	}
 }
 
+/*
+ * Whether memberships are read by account or by project, where both are open,
+ * and why; VERBOSE: what each would cost.
+ */
+static void
+show_way(const MpScan *scan, const MpLookup *lookup, ExplainState *es)
+{
+	MpWayReason reason;
+	MpWay		way = mp_way_expected(scan->settings, lookup, &reason);
+	bool		by_project = way == MP_WAY_BY_PROJECT;
+	const char *why = NULL;
+
+	switch (reason)
+	{
+		case MP_WAY_ONLY:
+			return;
+		case MP_WAY_UNLISTED:
+			why = "by account, as the organization's projects cannot be listed";
+			break;
+		case MP_WAY_CHEAPER:
+			why = by_project ?
+				"by project, which is cheaper than by account" :
+				"by account, which is cheaper than by project";
+			break;
+		case MP_WAY_TO_BE_SEEN:
+			why = by_project ?
+				"by project, if the lists show that it is cheaper" :
+				"by account, unless the lists show that it is dearer";
+			break;
+	}
+	ExplainPropertyText("Mixpanel Way", why, es);
+	if (!es->verbose || reason == MP_WAY_UNLISTED)
+		return;
+	ExplainPropertyText("Cost By Account",
+						way_cost(scan, lookup, MP_WAY_BY_ACCOUNT), es);
+	ExplainPropertyText("Cost By Project",
+						way_cost(scan, lookup, MP_WAY_BY_PROJECT), es);
+}
+
+static char *
+way_cost(const MpScan *scan, const MpLookup *lookup, MpWay way)
+{
+	MpSizes		sizes;
+	MpWayCost	cost;
+
+	mp_way_sizes(scan->settings, lookup->memberships, &sizes);
+	mp_way_cost(scan->settings, lookup, way, &sizes, &cost);
+	return psprintf("%.0f requests, %.0f round trips", cost.requests,
+					cost.round_trips);
+}
+
 static void
 show_tally(const MpTally *tally, ExplainState *es)
 {
@@ -114,9 +173,9 @@ call_template(MpCallKind kind, const MpSettings *settings,
 	char	   *text = palloc(TEMPLATE_SIZE);
 	MpPair		ids = {0, 0};
 
-	if (lookup->accounts.count == 1)
+	if (lookup->accounts.count == 1 && lookup->accounts.ids != NULL)
 		ids.account = lookup->accounts.ids[0];
-	if (lookup->projects.count == 1)
+	if (lookup->projects.count == 1 && lookup->projects.ids != NULL)
 		ids.project = lookup->projects.ids[0];
 	mp_api_template(kind, settings->organization_id, &ids, text,
 					TEMPLATE_SIZE);

@@ -50,6 +50,7 @@ enum PathPrivate
 	PATH_VALUE,					/* the key's value, of outer columns */
 	PATH_CLAUSES,				/* RestrictInfos */
 	PATH_OUTER_JOIN,			/* Integer: MP_OUTER_JOIN() */
+	PATH_COUNT,					/* Integer: keys that are expected */
 };
 
 static void mixpanelJoinPathlist(PlannerInfo *root, RelOptInfo *joinrel,
@@ -66,8 +67,8 @@ static bool is_nullable(const JoinSearch *search);
 static MpKey *find_key(const JoinSearch *search);
 static Path *plain_path(const RelOptInfo *rel);
 static void add_join_path(const JoinSearch *search, MpKey *key);
-static void price_join(const JoinSearch *search, const MpKey *key,
-					   Path *path);
+static double price_join(const JoinSearch *search, const MpKey *key,
+						 Path *path);
 static Plan *mixpanelPlanLookupJoin(PlannerInfo *root, RelOptInfo *rel,
 									CustomPath *best_path, List *tlist,
 									List *clauses, List *custom_plans);
@@ -326,6 +327,7 @@ add_join_path(const JoinSearch *search, MpKey *key)
 	CustomPath *path;
 	ListCell   *cell;
 	bool		found = false;
+	double		count;
 
 	/* the key must be among what the inner side gives */
 	foreach(cell, columns)
@@ -348,12 +350,15 @@ add_join_path(const JoinSearch *search, MpKey *key)
 									  key->value, search->clauses,
 									  makeInteger(search->outer_join));
 	path->methods = &path_methods;
-	price_join(search, key, &path->path);
+	count = price_join(search, key, &path->path);
+	path->custom_private = lappend(path->custom_private,
+								   makeInteger((int) Min(count, INT_MAX)));
 	add_path(search->joinrel, &path->path);
 }
 
-/* The outer side is read to its end before anything is looked up. */
-static void
+/* The outer side is read to its end before anything is looked up.  Returns how
+ * many keys are expected. */
+static double
 price_join(const JoinSearch *search, const MpKey *key, Path *path)
 {
 	const Path *outer = search->outer;
@@ -370,6 +375,7 @@ price_join(const JoinSearch *search, const MpKey *key, Path *path)
 		outer->rows * cpu_operator_cost * 2 +
 		path->rows * (cpu_tuple_cost +
 					  cpu_operator_cost * list_length(search->clauses));
+	return clamp_row_est(count);
 }
 
 /*
@@ -425,6 +431,8 @@ mixpanelPlanLookupJoin(PlannerInfo *root,
 
 	lfirst(list_nth_cell(inner->fdw_private, MP_SCAN_GATHERED)) =
 		makeInteger((int) field);
+	lfirst(list_nth_cell(inner->fdw_private, MP_SCAN_EXPECTED)) =
+		list_nth(private, PATH_COUNT);
 	return &scan->scan.plan;
 }
 

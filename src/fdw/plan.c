@@ -36,14 +36,7 @@
 #include "fdw/plan.h"
 #include "fdw/plan_fields.h"
 #include "fdw/plan_key.h"
-
-/* Planner cost units. */
-#define REQUEST_COST 5.0		/* of each request beyond its round trip */
-
-/* Sizes of tables that were never analyzed. */
-#define DEFAULT_ACCOUNTS 1000.0
-#define DEFAULT_PROJECTS 20.0
-#define DEFAULT_MEMBERSHIPS 5000.0
+#include "remote/way.h"
 
 /* RelOptInfo.fdw_private; lives as long as the planner's context. */
 typedef struct MpPlanInfo
@@ -51,28 +44,21 @@ typedef struct MpPlanInfo
 	MpTable    *table;
 	MpSettings *settings;		/* without credentials */
 	List	   *keys;			/* MpKey, from the relation's own conditions */
+	double		analyzed;		/* rows that ANALYZE has found; below zero:
+								 * never analyzed */
+	uint32		filtered;		/* MP_FIELD_BITs that is decided on */
 } MpPlanInfo;
-
-/* What a scan costs. */
-typedef struct MpScanCost
-{
-	double		first;			/* round trips before the first row */
-	double		round_trips;	/* in all */
-	double		requests;
-	double		tuples;			/* received */
-} MpScanCost;
 
 static List *relation_keys(PlannerInfo *root, RelOptInfo *baserel,
 						   List *clauses, int group);
 static double pinned_count(PlannerInfo *root, List *keys, MpField field);
 static void estimate_cost(PlannerInfo *root, RelOptInfo *baserel, List *keys,
-						  MpScanCost *cost);
+						  MpWayCost *cost);
 static void estimate_accounts(const MpPlanInfo *info, double tuples,
-							  double pinned, MpScanCost *cost);
-static void estimate_memberships(const MpPlanInfo *info, double tuples,
-								 double accounts, double projects,
-								 MpScanCost *cost);
-static void price_scan(const RelOptInfo *baserel, const MpScanCost *cost,
+							  double pinned, MpWayCost *cost);
+static void estimate_memberships(const MpPlanInfo *info, double accounts,
+								 double projects, MpWayCost *cost);
+static void price_scan(const RelOptInfo *baserel, const MpWayCost *cost,
 					   Cost *startup, Cost *total);
 static void add_scan_path(PlannerInfo *root, RelOptInfo *baserel,
 						  ParamPathInfo *param);
@@ -83,6 +69,7 @@ static bool is_key_member(PlannerInfo *root, RelOptInfo *rel,
 						  void *arg);
 static void refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid,
 						List *clauses);
+static int	kept_size(const RelOptInfo *baserel);
 static MpScanTarget scan_target(PlannerInfo *root, RelOptInfo *baserel);
 
 void
@@ -93,6 +80,7 @@ mixpanelGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 	Relation	rel = table_open(foreigntableid, NoLock);
 	double		accounts;
 	double		projects;
+	List	   *clauses;
 
 	mp_setting_require();
 	info->table = mp_relation_open(rel);
@@ -101,11 +89,13 @@ mixpanelGetForeignRelSize(PlannerInfo *root, RelOptInfo *baserel,
 	baserel->fdw_private = info;
 	info->keys = relation_keys(root, baserel, baserel->baserestrictinfo, 0);
 
-	/* below zero: never analyzed */
-	if (baserel->tuples < 0)
-		baserel->tuples =
-			info->table->relation->kind == MP_RELATION_ACCOUNTS ?
-			DEFAULT_ACCOUNTS : DEFAULT_MEMBERSHIPS;
+	info->analyzed = baserel->tuples;
+	clauses = extract_actual_clauses(baserel->baserestrictinfo, false);
+	info->filtered = mp_plan_filtered_fields(root, baserel, info->table,
+											 clauses);
+	baserel->tuples = mp_way_table_size(info->settings,
+										info->table->relation->kind,
+										info->analyzed);
 	set_baserel_size_estimates(root, baserel);
 
 	/* keys are unique, which the planner cannot know of a foreign table */
@@ -161,10 +151,10 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 	}
 	private = list_make5(fields, arrays, groups, makeInteger((int) wanted),
 						 makeInteger((int) target));
-	private = lappend(private,
-					  makeInteger((int) Min(baserel->tuples, INT_MAX)));
+	private = lappend(private, makeInteger(kept_size(baserel)));
 	private = lappend(private, makeInteger((int) filtered));
 	private = lappend(private, makeInteger(-1));
+	private = lappend(private, makeInteger(0));
 	private = lappend(private,
 					  makeInteger(mp_plan_deletes_by_keys(root, baserel,
 														  info->table,
@@ -190,12 +180,12 @@ mp_plan_lookup_cost(RelOptInfo *baserel, MpField field, double count,
 					Cost *startup, Cost *total)
 {
 	const MpPlanInfo *info = baserel->fdw_private;
-	MpScanCost	cost;
+	MpWayCost	cost;
 
 	if (info->table->relation->kind == MP_RELATION_ACCOUNTS)
 		estimate_accounts(info, baserel->tuples, count, &cost);
 	else
-		estimate_memberships(info, baserel->tuples,
+		estimate_memberships(info,
 							 field == MP_FIELD_ID ? count : -1,
 							 field == MP_FIELD_PROJECT_ID ? count : -1,
 							 &cost);
@@ -212,8 +202,8 @@ bool
 mp_plan_prefers_list(const MpSettings *settings, double count, double tuples)
 {
 	double		gets = ceil(count / settings->max_concurrency) *
-		settings->round_trip_cost + count * REQUEST_COST;
-	double		list = settings->round_trip_cost + REQUEST_COST +
+		settings->round_trip_cost + count * MP_REQUEST_COST;
+	double		list = settings->round_trip_cost + MP_REQUEST_COST +
 		tuples * settings->tuple_cost;
 
 	return gets > list && count > settings->max_concurrency;
@@ -273,7 +263,7 @@ pinned_count(PlannerInfo *root, List *keys, MpField field)
 
 static void
 estimate_cost(PlannerInfo *root, RelOptInfo *baserel, List *keys,
-			  MpScanCost *cost)
+			  MpWayCost *cost)
 {
 	const MpPlanInfo *info = baserel->fdw_private;
 	double		accounts = pinned_count(root, keys, MP_FIELD_ID);
@@ -282,12 +272,12 @@ estimate_cost(PlannerInfo *root, RelOptInfo *baserel, List *keys,
 	if (info->table->relation->kind == MP_RELATION_ACCOUNTS)
 		estimate_accounts(info, baserel->tuples, accounts, cost);
 	else
-		estimate_memberships(info, baserel->tuples, accounts, projects, cost);
+		estimate_memberships(info, accounts, projects, cost);
 }
 
 static void
 estimate_accounts(const MpPlanInfo *info, double tuples, double pinned,
-				  MpScanCost *cost)
+				  MpWayCost *cost)
 {
 	bool		list = pinned < 0 ||
 		mp_plan_prefers_list(info->settings, pinned, tuples);
@@ -304,30 +294,25 @@ estimate_accounts(const MpPlanInfo *info, double tuples, double pinned,
  * pinned (below 0: none are).
  */
 static void
-estimate_memberships(const MpPlanInfo *info, double tuples, double accounts,
-					 double projects, MpScanCost *cost)
+estimate_memberships(const MpPlanInfo *info, double accounts, double projects,
+					 MpWayCost *cost)
 {
-	const MpSettings *settings = info->settings;
 	MpLookup	lookup = {
 		.relation = MP_RELATION_MEMBERSHIPS,
 		.accounts.pinned = accounts >= 0,
+		.accounts.count = (int) Min(Max(accounts, 0), INT_MAX),
 		.projects.pinned = projects >= 0,
+		.projects.count = (int) Min(Max(projects, 0), INT_MAX),
+		.filtered = info->filtered,
+		.either_way = true,
+		.memberships = info->analyzed,
 	};
-	MpCallKind	calls[2];
-	int			count = mp_fetch_calls(settings, &lookup, calls);
-	bool		by_project = calls[count - 1] == MP_CALL_PROJECT_ACCOUNTS;
-	double		parents = by_project ? projects : accounts;
-	double		all_parents = DEFAULT_ACCOUNTS;
+	MpWayReason reason;
+	MpWay		way = mp_way_expected(info->settings, &lookup, &reason);
+	MpSizes		sizes;
 
-	if (by_project)
-		all_parents = settings->project_count > 0 ?
-			(double) settings->project_count : DEFAULT_PROJECTS;
-	if (parents < 0)
-		parents = all_parents;
-	cost->first = count;
-	cost->requests = parents + count - 1;
-	cost->round_trips = ceil(parents / settings->max_concurrency) + count - 1;
-	cost->tuples = tuples * Min(1.0, parents / all_parents);
+	mp_way_sizes(info->settings, info->analyzed, &sizes);
+	mp_way_cost(info->settings, &lookup, way, &sizes, cost);
 }
 
 /*
@@ -341,7 +326,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *param)
 	List	   *keys = info->keys;
 	int			own_clauses = list_length(baserel->baserestrictinfo);
 	double		rows = param != NULL ? param->ppi_rows : baserel->rows;
-	MpScanCost	cost;
+	MpWayCost	cost;
 	Cost		startup;
 	Cost		total;
 
@@ -357,7 +342,7 @@ add_scan_path(PlannerInfo *root, RelOptInfo *baserel, ParamPathInfo *param)
 }
 
 static void
-price_scan(const RelOptInfo *baserel, const MpScanCost *cost, Cost *startup,
+price_scan(const RelOptInfo *baserel, const MpWayCost *cost, Cost *startup,
 		   Cost *total)
 {
 	const MpPlanInfo *info = baserel->fdw_private;
@@ -366,7 +351,7 @@ price_scan(const RelOptInfo *baserel, const MpScanCost *cost, Cost *startup,
 		baserel->baserestrictcost.startup;
 	*total = *startup +
 		(cost->round_trips - cost->first) * info->settings->round_trip_cost +
-		cost->requests * REQUEST_COST +
+		cost->requests * MP_REQUEST_COST +
 		cost->tuples * (info->settings->tuple_cost + cpu_tuple_cost +
 						baserel->baserestrictcost.per_tuple);
 	*total = Max(*total, *startup);
@@ -464,6 +449,19 @@ refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid, List *clauses)
 						get_rel_name(foreigntableid)),
 				 errdetail("Mixpanel's rows have no ctid."),
 				 errhint("Use the keys. Through postgres_fdw, write conditions that it can send to this server.")));
+}
+
+/*
+ * The size of the table that the execution goes by; of memberships, of which
+ * the session may know more by then, what ANALYZE has found.
+ */
+static int
+kept_size(const RelOptInfo *baserel)
+{
+	const MpPlanInfo *info = baserel->fdw_private;
+
+	return (int) Min(info->table->relation->kind == MP_RELATION_ACCOUNTS ?
+					 baserel->tuples : info->analyzed, INT_MAX);
 }
 
 static MpScanTarget

@@ -29,12 +29,15 @@ enum MpScanPrivate
 								 * alternatives, groups are restrictions */
 	MP_SCAN_WANTED,				/* Integer: set of MP_FIELD_BIT to decode */
 	MP_SCAN_TARGET,				/* Integer: MpScanTarget */
-	MP_SCAN_TUPLES,				/* Integer: rows the whole table is thought to
-								 * have */
+	MP_SCAN_TUPLES,				/* Integer: rows that the whole table is
+								 * thought to have; of memberships, that
+								 * ANALYZE has found, or -1 */
 	MP_SCAN_FILTERED,			/* Integer: set of MP_FIELD_BIT that something
 								 * is decided on */
 	MP_SCAN_GATHERED,			/* Integer: MpField whose values a lookup join
 								 * gives; -1: none */
+	MP_SCAN_EXPECTED,			/* Integer: how many of these values there are
+								 * thought to be; 0: not known */
 	MP_SCAN_BY_KEYS,			/* Integer: a DELETE whose conditions,
 								 * RETURNING and triggers look at the keys
 								 * only */

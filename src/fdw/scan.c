@@ -162,6 +162,7 @@ read_private(MpScan *scan, ForeignScan *plan)
 	scan->target = intVal(list_nth(private, MP_SCAN_TARGET));
 	scan->tuples = intVal(list_nth(private, MP_SCAN_TUPLES));
 	scan->gathered_field = intVal(list_nth(private, MP_SCAN_GATHERED));
+	scan->expected = intVal(list_nth(private, MP_SCAN_EXPECTED));
 	scan->by_keys = intVal(list_nth(private, MP_SCAN_BY_KEYS)) != 0;
 }
 

@@ -38,6 +38,7 @@ typedef struct MpScan
 
 	int			gathered_field; /* MpField that a lookup join pins; -1: none */
 	MpIds		gathered;		/* to these, set before a rescan */
+	int			expected;		/* how many the planner thought of */
 
 	MemoryContext lookup_context;	/* the lookup, the fetch and the cache */
 	MemoryContext spare_context;	/* for the lookup of a rescan, until it is

@@ -47,6 +47,8 @@ mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 	lookup->relation = scan->table->relation->kind;
 	lookup->filtered = scan->filtered;
 	lookup->kept = true;
+	lookup->either_way = true;
+	lookup->memberships = scan->tuples;
 	while (at < count)
 	{
 		IdList		list = {0};

@@ -19,8 +19,10 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/ids.h"
 #include "catalog/option.h"
 #include "remote/error.h"
+#include "remote/fetch_choice.h"
 #include "remote/fetch_keep.h"
 #include "remote/fetch_route.h"
 #include "remote/fetch_scope.h"
@@ -38,15 +40,16 @@ static void restart(MpFetch *fetch, MpWay way);
 static void free_calls(void *arg);
 static void begin_way(MpFetch *fetch);
 static void begin_parents(MpFetch *fetch);
-static bool needs_names(MpWay way, const MpLookup *lookup);
+static void begin_choice(MpFetch *fetch);
+static bool choose(MpFetch *fetch);
 static void read_parents(MpFetch *fetch);
+static void finish(MpFetch *fetch);
 static bool start_calls(MpFetch *fetch);
 static MpCall *start_child(MpFetch *fetch, const MpParent *parent);
 static MpFetchState read_slots(MpFetch *fetch, bool *progress);
 static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState replay_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState read_judge(MpFetch *fetch, bool *progress);
-static void complete_record(MpFetch *fetch, const MpParent *parent);
 static bool all_read(const MpFetch *fetch);
 static MpFetchState next_trusted(MpFetch *fetch);
 static void report_progress(MpFetch *fetch);
@@ -84,7 +87,7 @@ mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
 		fetch->keeps = lookup->kept && mp_snapshot_is_on();
 		fetch->epoch = mp_snapshot_epoch();
 		fetch->way = mp_fetch_kept_way(fetch,
-									   mp_fetch_first_way(settings, lookup));
+									   mp_way_first(settings, lookup));
 		begin_way(fetch);
 		/* on the wire now, rather than by way of a wait that ends at once */
 		mp_session_run();
@@ -115,7 +118,9 @@ mp_fetch_next_wait(MpFetch *fetch, const MpRecord **record)
 bool
 mp_fetch_ready(const MpFetch *fetch)
 {
-	if (fetch->parents != NULL && mp_call_ready(fetch->parents))
+	if (fetch->list.call != NULL && mp_call_ready(fetch->list.call))
+		return true;
+	if (fetch->rival.call != NULL && mp_call_ready(fetch->rival.call))
 		return true;
 	if (fetch->judge != NULL && mp_call_ready(fetch->judge))
 		return true;
@@ -131,10 +136,12 @@ mp_fetch_ready(const MpFetch *fetch)
 void
 mp_fetch_wait(MpFetch *fetch)
 {
-	MpCall	   *call = fetch->parents;
+	MpCall	   *call = fetch->list.call;
 
 	for (int i = 0; i < fetch->slot_count && call == NULL; i++)
 		call = fetch->slots[i].call;
+	if (call == NULL)
+		call = fetch->rival.call;
 	mp_session_wait(call != NULL ? call : fetch->judge);
 }
 
@@ -169,39 +176,15 @@ void
 mp_fetch_add_tally(const MpFetch *fetch, MpTally *tally)
 {
 	mp_http_add_tally(tally, &fetch->tally);
-	if (fetch->parents != NULL)
-		mp_http_add_tally(tally, mp_call_tally(fetch->parents));
+	if (fetch->list.call != NULL)
+		mp_http_add_tally(tally, mp_call_tally(fetch->list.call));
+	if (fetch->rival.call != NULL)
+		mp_http_add_tally(tally, mp_call_tally(fetch->rival.call));
 	if (fetch->judge != NULL)
 		mp_http_add_tally(tally, mp_call_tally(fetch->judge));
 	for (int i = 0; i < fetch->slot_count; i++)
 		if (fetch->slots[i].call != NULL)
 			mp_http_add_tally(tally, mp_call_tally(fetch->slots[i].call));
-}
-
-int
-mp_fetch_calls(const MpSettings *settings, const MpLookup *lookup,
-			   MpCallKind calls[2])
-{
-	MpWay		way = mp_fetch_first_way(settings, lookup);
-	int			count = 0;
-
-	bool		named = needs_names(way, lookup);
-
-	if (way == MP_WAY_BY_ACCOUNT && (named || !lookup->accounts.pinned))
-		calls[count++] = MP_CALL_LIST_ACCOUNTS;
-	if (way == MP_WAY_BY_PROJECT &&
-		(named || (!lookup->projects.pinned && settings->project_count == 0)))
-		calls[count++] =
-			mp_fetch_project_list(settings, !lookup->projects.pinned &&
-								  settings->project_count == 0);
-	if (way == MP_WAY_LIST)
-		calls[count++] = MP_CALL_LIST_ACCOUNTS;
-	else if (way == MP_WAY_GETS)
-		calls[count++] = MP_CALL_GET_ACCOUNT;
-	else
-		calls[count++] = way == MP_WAY_BY_PROJECT ?
-			MP_CALL_PROJECT_ACCOUNTS : MP_CALL_ACCOUNT_PROJECTS;
-	return count;
 }
 
 /*
@@ -215,22 +198,45 @@ step(MpFetch *fetch, bool *progress)
 	int			absent;
 
 	read_parents(fetch);
+	if (!choose(fetch))
+		return MP_FETCH_WAIT;
 	*progress = start_calls(fetch);
 	state = read_slots(fetch, progress);
 	if (state == MP_FETCH_WAIT && fetch->judge != NULL)
 		state = read_judge(fetch, progress);
 	if (state != MP_FETCH_WAIT || fetch->judge != NULL || !all_read(fetch))
 		return state;
+	if (fetch->way == MP_WAY_BY_PROJECT && !mp_fetch_choice_read_rest(fetch))
+		return MP_FETCH_WAIT;
 	absent = fetch->doubtful_count;
 	mp_fetch_conclude(fetch);
-	if (fetch->judge == NULL)
+	if (fetch->judge == NULL && !(fetch->left && fetch->chosen))
 	{
 		mp_fetch_keep_absence(fetch, fetch->doubtful, absent);
-		mp_fetch_keep_all(fetch);
+		finish(fetch);
 		return MP_FETCH_DONE;
 	}
+	if (fetch->judge == NULL)
+		restart(fetch, MP_WAY_BY_ACCOUNT);
 	*progress = true;
 	return MP_FETCH_WAIT;
+}
+
+/* All was read. */
+static void
+finish(MpFetch *fetch)
+{
+	const MpLookup *lookup = &fetch->lookup;
+	MpRoutes   *routes;
+
+	mp_fetch_keep_all(fetch);
+	if (lookup->relation != MP_RELATION_MEMBERSHIPS || lookup->nothing ||
+		lookup->accounts.pinned || lookup->projects.pinned || fetch->left ||
+		fetch->fixed.pinned)
+		return;
+	routes = mp_session_routes(fetch->settings);
+	routes->memberships.known = true;
+	routes->memberships.count = fetch->records;
 }
 
 /* Carry out what the judgement of an answer has decided */
@@ -255,19 +261,30 @@ follow(MpFetch *fetch, MpVerdict verdict)
 	}
 }
 
-/* Nothing was handed out yet: cancel what is under way and begin otherwise. */
+/*
+ * Cancel what is under way and begin otherwise.  Nothing was handed out yet
+ * but what is of projects that were read whole.  Who leaves the project-wise
+ * way, having chosen it, has not tried another way first.
+ */
 static void
 restart(MpFetch *fetch, MpWay way)
 {
-	Assert(fetch->rows == 0);
-	elog(DEBUG1, "read begins anew: %s instead of %s", mp_fetch_way_name(way),
-		 mp_fetch_way_name(fetch->way));
+	Assert(fetch->rows == 0 || fetch->left);
+	elog(DEBUG1, "read begins anew: %s instead of %s", mp_way_name(way),
+		 mp_way_name(fetch->way));
 	mp_fetch_keep_end(fetch);
-	mp_fetch_drop_call(fetch, &fetch->parents);
+	mp_fetch_drop_call(fetch, &fetch->list.call);
+	mp_fetch_drop_call(fetch, &fetch->rival.call);
+	fetch->rival_arrives = fetch->rival_deferred = false;
 	mp_fetch_clear(fetch);
 	mp_fetch_forget_doubts(fetch);
 	fetch->way = way;
-	fetch->switched = true;
+	fetch->switched = !fetch->chosen;
+	if (fetch->left)
+		fetch->read_projects.count = mp_ids_sort(fetch->read_projects.ids,
+												 fetch->read_projects.count);
+	else
+		fetch->read_projects.count = 0;
 	begin_way(fetch);
 }
 
@@ -278,7 +295,8 @@ free_calls(void *arg)
 	MpFetch    *fetch = arg;
 
 	mp_fetch_keep_end(fetch);
-	mp_call_free(fetch->parents);
+	mp_call_free(fetch->list.call);
+	mp_call_free(fetch->rival.call);
 	mp_call_free(fetch->judge);
 	for (int i = 0; i < fetch->slot_count; i++)
 		mp_call_free(fetch->slots[i].call);
@@ -291,11 +309,13 @@ static void
 begin_way(MpFetch *fetch)
 {
 	fetch->parents_done = false;
+	fetch->chosen = fetch->way == MP_WAY_BY_PROJECT && !fetch->switched &&
+		mp_way_is_free(fetch->settings, &fetch->lookup);
 	switch (fetch->way)
 	{
 		case MP_WAY_LIST:
 		case MP_WAY_TRUST:
-			mp_fetch_push_parent(fetch, 0, NULL);
+			mp_fetch_push_parent(&fetch->queue, 0, NULL);
 			fetch->parents_done = true;
 			break;
 		case MP_WAY_GETS:
@@ -303,9 +323,51 @@ begin_way(MpFetch *fetch)
 		case MP_WAY_BY_PROJECT:
 			begin_parents(fetch);
 			break;
+		case MP_WAY_CHOICE:
+			begin_choice(fetch);
+			return;
 	}
 	if (fetch->way != MP_WAY_TRUST)
 		start_calls(fetch);
+}
+
+/* The lists that tell by which way it is. */
+static void
+begin_choice(MpFetch *fetch)
+{
+	mp_fetch_choice_begin(fetch);
+	fetch->accounts_listed = mp_way_lists_accounts(fetch->settings,
+												   &fetch->lookup);
+	if (fetch->accounts_listed)
+		begin_parents(fetch);
+	else
+		fetch->parents_done = true;
+}
+
+/* False while it is not known which way it is. */
+static bool
+choose(MpFetch *fetch)
+{
+	MpWay		way;
+
+	if (fetch->way == MP_WAY_BY_PROJECT)
+		(void) mp_fetch_choice_read_rest(fetch);
+	if (fetch->way != MP_WAY_CHOICE)
+		return true;
+	mp_fetch_choice_read(fetch);
+	way = mp_fetch_choice_made(fetch);
+	if (way == MP_WAY_CHOICE)
+		return false;
+	if (way == MP_WAY_BY_PROJECT)
+	{
+		mp_fetch_choose_projects(fetch);
+		return true;
+	}
+	if (fetch->way == MP_WAY_CHOICE)
+		mp_fetch_choose_accounts(fetch);
+	if (!fetch->accounts_listed)
+		begin_way(fetch);
+	return true;
 }
 
 /*
@@ -318,7 +380,7 @@ begin_parents(MpFetch *fetch)
 {
 	const MpSettings *settings = fetch->settings;
 	MpCallKind	list = MP_CALL_LIST_ACCOUNTS;
-	bool		named = needs_names(fetch->way, &fetch->lookup);
+	bool		named = mp_way_needs_names(fetch->way, &fetch->lookup);
 
 	mp_fetch_set_fixed(fetch, fetch->way == MP_WAY_BY_PROJECT);
 	fetch->owners_only = !named && mp_fetch_needs_owners(fetch);
@@ -328,35 +390,27 @@ begin_parents(MpFetch *fetch)
 	{
 		mp_session_expect(fetch->fixed.count);
 		for (int i = 0; i < fetch->fixed.count; i++)
-			mp_fetch_push_parent(fetch, fetch->fixed.ids[i], NULL);
+			mp_fetch_push_parent(&fetch->queue, fetch->fixed.ids[i],
+								 NULL);
 		return;
 	}
 	mp_fetch_expect_names(fetch);
 	if (fetch->way == MP_WAY_BY_PROJECT)
-		list = mp_fetch_project_list(settings, !fetch->fixed.pinned);
-	if (mp_fetch_parents_kept(fetch, list))
+		list = mp_way_project_list(settings, !fetch->fixed.pinned);
+	fetch->list.count = 0;
+	if (mp_fetch_list_kept(fetch, &fetch->list, list))
 		return;
 	if (list == MP_CALL_ME)
-		fetch->parents = mp_api_me(fetch->http, settings);
+		fetch->list.call = mp_api_me(fetch->http, settings);
 	else if (list == MP_CALL_ORGANIZATION_PROJECTS)
-		fetch->parents = mp_api_organization_projects(fetch->http, settings);
+		fetch->list.call = mp_api_organization_projects(fetch->http, settings);
 	else
-		fetch->parents =
+		fetch->list.call =
 			mp_api_list_accounts(fetch->http, settings,
 								 MP_FIELD_BIT(MP_FIELD_ID) |
 								 (fetch->wanted &
 								  MP_FIELD_BIT(MP_FIELD_USERNAME)));
-	mp_session_started(fetch->parents);
-}
-
-static bool
-needs_names(MpWay way, const MpLookup *lookup)
-{
-	MpField		name = way == MP_WAY_BY_PROJECT ?
-		MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
-
-	return lookup->relation == MP_RELATION_MEMBERSHIPS &&
-		(lookup->filtered & MP_FIELD_BIT(name)) != 0;
+	mp_session_started(fetch->list.call);
 }
 
 /*
@@ -366,36 +420,37 @@ needs_names(MpWay way, const MpLookup *lookup)
 static void
 read_parents(MpFetch *fetch)
 {
-	while (!fetch->parents_done && mp_fetch_queued(fetch) < PARENT_BACKLOG)
+	bool		projects = fetch->way == MP_WAY_BY_PROJECT;
+
+	while (!fetch->parents_done &&
+		   (mp_fetch_queued(fetch) < PARENT_BACKLOG ||
+			fetch->way == MP_WAY_CHOICE))
 	{
 		MpVerdict	verdict;
 
-		switch (fetch->parents_replay.kept != NULL ?
-				mp_fetch_next_kept_parent(fetch) :
-				mp_call_next(fetch->parents, &fetch->parent_record))
+		switch (mp_fetch_next_parent(fetch, &fetch->list, projects))
 		{
 			case MP_CALL_WAIT:
 				return;
 			case MP_CALL_FAILED:
-				mp_snapshot_abandon(fetch->parents_kept);
-				fetch->parents_kept = NULL;
+				mp_fetch_list_broken(&fetch->list);
 				verdict = mp_fetch_parents_failed(fetch);
 				/* another list may be read in its place */
-				fetch->parents_done = fetch->parents == NULL;
+				fetch->parents_done = fetch->list.call == NULL;
 				if (!fetch->parents_done &&
-					mp_fetch_parents_kept(fetch, MP_CALL_ME))
-					mp_fetch_drop_call(fetch, &fetch->parents);
+					mp_fetch_list_kept(fetch, &fetch->list, MP_CALL_ME))
+					mp_fetch_drop_call(fetch, &fetch->list.call);
 				follow(fetch, verdict);
 				return;
 			case MP_CALL_DONE:
 				fetch->parents_done = true;
-				mp_snapshot_complete(fetch->parents_kept);
-				fetch->parents_kept = NULL;
+				mp_fetch_list_whole(&fetch->list);
 				mp_fetch_parents_done(fetch);
 				return;
 			case MP_CALL_RECORD:
+				fetch->list.count++;
 				mp_fetch_note_lister(fetch);
-				mp_fetch_keep_parent(fetch);
+				mp_fetch_keep_parent(fetch, &fetch->list, projects);
 				mp_fetch_take_listed(fetch);
 				break;
 		}
@@ -441,6 +496,7 @@ start_child(MpFetch *fetch, const MpParent *parent)
 			return mp_api_project_accounts(fetch->http, fetch->settings,
 										   parent->id, fetch->wanted);
 		case MP_WAY_BY_ACCOUNT:
+		case MP_WAY_CHOICE:
 		case MP_WAY_TRUST:
 			break;
 	}
@@ -492,9 +548,11 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 		follow(fetch, mp_fetch_child_failed(fetch, slot));
 	else if (state == MP_CALL_RECORD)
 	{
+		slot->records++;
+		fetch->records++;
 		if (!mp_fetch_keep_record(fetch, slot))
 			return MP_FETCH_WAIT;
-		complete_record(fetch, &slot->parent);
+		mp_fetch_complete_record(fetch, &slot->parent);
 		return mp_fetch_is_in_scope(fetch) ? MP_FETCH_ROW : MP_FETCH_WAIT;
 	}
 	else
@@ -513,10 +571,11 @@ replay_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 	*progress = true;
 	if (!mp_fetch_next_kept(fetch, slot))
 	{
-		mp_fetch_finish_slot(fetch, slot);
+		mp_fetch_replay_done(fetch, slot);
 		return MP_FETCH_WAIT;
 	}
-	complete_record(fetch, &slot->parent);
+	fetch->records++;
+	mp_fetch_complete_record(fetch, &slot->parent);
 	return mp_fetch_is_in_scope(fetch) ? MP_FETCH_ROW : MP_FETCH_WAIT;
 }
 
@@ -535,31 +594,8 @@ read_judge(MpFetch *fetch, bool *progress)
 	follow(fetch, verdict);
 	if (verdict != MP_VERDICT_ROW)
 		return MP_FETCH_WAIT;
-	complete_record(fetch, &none);
+	mp_fetch_complete_record(fetch, &none);
 	return MP_FETCH_ROW;
-}
-
-/* What the element does not say because the request said it. */
-static void
-complete_record(MpFetch *fetch, const MpParent *parent)
-{
-	MpRecord   *record = &fetch->record;
-	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
-	MpField		label = by_project ? MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
-
-	if (fetch->way == MP_WAY_BY_ACCOUNT)
-		mp_record_set_integer(record, MP_FIELD_ID, parent->id);
-	else if (by_project)
-		mp_record_set_integer(record, MP_FIELD_PROJECT_ID, parent->id);
-	if (parent->label != NULL && !record->values[label].present)
-	{
-		mp_record_set_text(record, label, parent->label,
-						   parent->label_length);
-	}
-	if (!record->values[MP_FIELD_ORGANIZATION_ID].present &&
-		mp_fetch_is_known_ours(fetch, parent))
-		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
-							  fetch->settings->organization_id);
 }
 
 static bool

@@ -46,6 +46,11 @@ typedef struct MpLookup
 	bool		kept;			/* a statement's own read: above READ
 								 * COMMITTED it is kept, and answered from
 								 * what was */
+	bool		either_way;		/* memberships may be read by account or by
+								 * project, whichever is cheaper; all that are
+								 * asked for are the same */
+	double		memberships;	/* how many ANALYZE has found; below zero: not
+								 * known */
 	bool		trusted;		/* a DELETE that pins both keys and looks at
 								 * nothing else: where the server cannot list
 								 * memberships, they are taken to exist */
@@ -88,12 +93,5 @@ extern void mp_fetch_end(MpFetch *fetch);
 
 /* Add the costs so far to *tally. */
 extern void mp_fetch_add_tally(const MpFetch *fetch, MpTally *tally);
-
-/*
- * The calls that a lookup begins with, in order, for EXPLAIN: at most two.
- * Returns how many.
- */
-extern int	mp_fetch_calls(const MpSettings *settings, const MpLookup *lookup,
-						   MpCallKind calls[2]);
 
 #endif							/* MP_REMOTE_FETCH_H */

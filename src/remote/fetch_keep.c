@@ -15,6 +15,7 @@
 
 #define PROJECT_IDS (2 * sizeof(int64))
 
+static MpWay kept_choice(const MpFetch *fetch);
 static MpCallKind child_call(MpWay way);
 static MpRecordKind child_record(MpWay way);
 static bool was_all_read(const MpFetch *fetch, MpWay way);
@@ -32,6 +33,8 @@ mp_fetch_kept_way(MpFetch *fetch, MpWay way)
 	if (way == MP_WAY_GETS &&
 		mp_snapshot_find(fetch->settings, MP_CALL_LIST_ACCOUNTS, 0) != NULL)
 		return MP_WAY_LIST;
+	if (way == MP_WAY_CHOICE)
+		return kept_choice(fetch);
 	if (way == MP_WAY_BY_PROJECT && !was_all_read(fetch, way) &&
 		was_all_read(fetch, MP_WAY_BY_ACCOUNT))
 		return MP_WAY_BY_ACCOUNT;
@@ -42,49 +45,65 @@ mp_fetch_kept_way(MpFetch *fetch, MpWay way)
 }
 
 bool
-mp_fetch_parents_kept(MpFetch *fetch, MpCallKind call)
+mp_fetch_list_kept(MpFetch *fetch, MpParentList *list, MpCallKind call)
 {
 	MpReplay	replay = {0};
 
 	if (!fetch->keeps)
 		return false;
-	fetch->parents_replay = replay;
-	fetch->parents_replay.kept = mp_snapshot_find(fetch->settings, call, 0);
-	if (fetch->parents_replay.kept == NULL)
+	list->replay = replay;
+	list->replay.kept = mp_snapshot_find(fetch->settings, call, 0);
+	if (list->replay.kept == NULL)
 	{
-		Assert(fetch->parents_kept == NULL);
-		fetch->parents_kept = mp_snapshot_begin(fetch->settings, call, 0);
+		Assert(list->kept == NULL);
+		list->kept = mp_snapshot_begin(fetch->settings, call, 0);
 	}
-	return fetch->parents_replay.kept != NULL;
+	return list->replay.kept != NULL;
 }
 
 MpCallState
-mp_fetch_next_kept_parent(MpFetch *fetch)
+mp_fetch_next_parent(MpFetch *fetch, MpParentList *list, bool projects)
 {
+	MpRecord   *record = &fetch->parent_record;
 	MpText		element;
 
-	if (!mp_snapshot_read(&fetch->parents_replay, &element))
+	if (list->replay.kept == NULL)
+		return mp_call_next(list->call, record);
+	if (!mp_snapshot_read(&list->replay, &element))
 	{
-		fetch->parents_replay.kept = NULL;
+		list->replay.kept = NULL;
 		return MP_CALL_DONE;
 	}
-	if (fetch->way == MP_WAY_BY_PROJECT)
-		read_project(&element, &fetch->parent_record);
+	if (projects)
+		read_project(&element, record);
 	else
-		decode(MP_RECORD_ACCOUNT, MP_FIELD_MEMBERS, &element,
-			   &fetch->parent_record);
+		decode(MP_RECORD_ACCOUNT, MP_FIELD_MEMBERS, &element, record);
 	return MP_CALL_RECORD;
 }
 
 void
-mp_fetch_keep_parent(MpFetch *fetch)
+mp_fetch_keep_parent(MpFetch *fetch, MpParentList *list, bool projects)
 {
-	if (fetch->parents_kept == NULL)
+	if (list->kept == NULL)
 		return;
-	if (fetch->way == MP_WAY_BY_PROJECT)
-		add_project(fetch->parents_kept, &fetch->parent_record);
+	if (projects)
+		add_project(list->kept, &fetch->parent_record);
 	else
-		add_element(fetch->parents_kept, &fetch->parent_record);
+		add_element(list->kept, &fetch->parent_record);
+}
+
+void
+mp_fetch_list_whole(MpParentList *list)
+{
+	mp_snapshot_complete(list->kept);
+	list->kept = NULL;
+}
+
+void
+mp_fetch_list_broken(MpParentList *list)
+{
+	mp_snapshot_abandon(list->kept);
+	list->kept = NULL;
 }
 
 bool
@@ -172,8 +191,8 @@ mp_fetch_keep_end(MpFetch *fetch)
 {
 	if (!fetch->keeps || fetch->epoch != mp_snapshot_epoch())
 		return;
-	mp_snapshot_abandon(fetch->parents_kept);
-	fetch->parents_kept = NULL;
+	mp_fetch_list_broken(&fetch->list);
+	mp_fetch_list_broken(&fetch->rival);
 	for (int i = 0; i < fetch->slot_count; i++)
 	{
 		mp_snapshot_abandon(fetch->slots[i].kept);
@@ -195,11 +214,27 @@ child_call(MpWay way)
 			return MP_CALL_PROJECT_ACCOUNTS;
 		case MP_WAY_BY_ACCOUNT:
 			return MP_CALL_ACCOUNT_PROJECTS;
+		case MP_WAY_CHOICE:
 		case MP_WAY_TRUST:
 			break;
 	}
 	Assert(false);
 	return MP_CALL_ACCOUNT_PROJECTS;
+}
+
+/*
+ * A membership that was read by one way is not to be read by the other, which
+ * would ask for it again.
+ */
+static MpWay
+kept_choice(const MpFetch *fetch)
+{
+	if (was_all_read(fetch, MP_WAY_BY_ACCOUNT))
+		return MP_WAY_BY_ACCOUNT;
+	if (was_all_read(fetch, MP_WAY_BY_PROJECT))
+		return MP_WAY_BY_PROJECT;
+	return mp_snapshot_has(MP_CALL_ACCOUNT_PROJECTS) ?
+		MP_WAY_BY_ACCOUNT : MP_WAY_CHOICE;
 }
 
 /* What its elements are. */

@@ -18,10 +18,20 @@
  */
 extern MpWay mp_fetch_kept_way(MpFetch *fetch, MpWay way);
 
-/* The list of parents: true if it was kept, and is read from there. */
-extern bool mp_fetch_parents_kept(MpFetch *fetch, MpCallKind call);
-extern MpCallState mp_fetch_next_kept_parent(MpFetch *fetch);
-extern void mp_fetch_keep_parent(MpFetch *fetch);
+/*
+ * A list of parents: true if it was kept, and is read from there.  Its next
+ * record goes to fetch->parent_record; what has come of it may then be kept.
+ */
+extern bool mp_fetch_list_kept(MpFetch *fetch, MpParentList *list,
+							   MpCallKind call);
+extern MpCallState mp_fetch_next_parent(MpFetch *fetch, MpParentList *list,
+										bool projects);
+extern void mp_fetch_keep_parent(MpFetch *fetch, MpParentList *list,
+								 bool projects);
+
+/* It has ended well; it will not. */
+extern void mp_fetch_list_whole(MpParentList *list);
+extern void mp_fetch_list_broken(MpParentList *list);
 
 /* A slot that has just taken its parent: true if the answer was kept. */
 extern bool mp_fetch_slot_kept(MpFetch *fetch, MpSlot *slot);

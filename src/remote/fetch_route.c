@@ -23,12 +23,15 @@
 #include "base/ids.h"
 #include "catalog/array.h"
 #include "remote/error.h"
+#include "remote/fetch_choice.h"
 #include "remote/fetch_route.h"
 
-static bool is_route_missing(MpWay way, const MpSettings *settings);
 static bool means_missing(int status);
 static bool is_refusal(int status);
 static bool is_gone(const MpCall *call);
+static MpVerdict leave_projects(MpFetch *fetch, MpSlot *slot);
+static void note_read_project(MpFetch *fetch, int64 id);
+static void note_number(MpNumber *number, int64 count);
 static void note_answer(MpFetch *fetch);
 static void list_by_me(MpFetch *fetch, int status);
 static void warn_of_me(const MpSettings *settings);
@@ -44,34 +47,12 @@ static MpVerdict project_not_seen(MpFetch *fetch, MpSlot *slot);
 static MpVerdict settle_witness(MpFetch *fetch, MpSlot *slot,
 								MpCallState state);
 static MpVerdict parent_exists(MpFetch *fetch, MpSlot *slot);
-static MpVerdict route_missing(MpFetch *fetch, bool proven);
+static MpVerdict route_missing(MpFetch *fetch, MpSlot *slot, bool proven);
 static MpRoute *route_of(const MpFetch *fetch);
 MP_NORETURN static void raise_contradiction(const MpFetch *fetch,
 											int64 parent, int status);
 MP_NORETURN static void raise_unproven(int64 project);
 MP_NORETURN static void raise_no_way(const MpFetch *fetch);
-
-MpWay
-mp_fetch_first_way(const MpSettings *settings, const MpLookup *lookup)
-{
-	MpWay		way = MP_WAY_BY_ACCOUNT;
-
-	if (lookup->relation == MP_RELATION_ACCOUNTS)
-		return lookup->accounts.pinned && !lookup->prefer_list ?
-			MP_WAY_GETS : MP_WAY_LIST;
-	if (settings->membership_read == MP_MEMBERSHIP_READ_ACCOUNT)
-		return MP_WAY_BY_ACCOUNT;
-	if (settings->membership_read == MP_MEMBERSHIP_READ_PROJECT)
-		return MP_WAY_BY_PROJECT;
-	if (lookup->projects.pinned &&
-		(!lookup->accounts.pinned || lookup->prefer_projects))
-		way = MP_WAY_BY_PROJECT;
-	if (is_route_missing(way, settings))
-		way = way == MP_WAY_BY_PROJECT ? MP_WAY_BY_ACCOUNT : MP_WAY_BY_PROJECT;
-	if (is_route_missing(way, settings) && lookup->trusted)
-		way = MP_WAY_TRUST;
-	return way;
-}
 
 void
 mp_fetch_child_done(MpFetch *fetch, MpSlot *slot)
@@ -83,6 +64,20 @@ mp_fetch_child_done(MpFetch *fetch, MpSlot *slot)
 	/* a project's path does not name the organization */
 	if (fetch->way != MP_WAY_BY_PROJECT)
 		note_answer(fetch);
+	if (fetch->way == MP_WAY_LIST)
+		note_number(&mp_session_routes(fetch->settings)->accounts,
+					slot->records);
+	if (fetch->chosen)
+		note_read_project(fetch, slot->parent.id);
+	mp_fetch_finish_slot(fetch, slot);
+}
+
+/* What was kept is read; it tells nothing new. */
+void
+mp_fetch_replay_done(MpFetch *fetch, MpSlot *slot)
+{
+	if (fetch->chosen)
+		note_read_project(fetch, slot->parent.id);
 	mp_fetch_finish_slot(fetch, slot);
 }
 
@@ -94,6 +89,9 @@ mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot)
 
 	if (is_gone(slot->call) && fetch->way != MP_WAY_LIST)
 		mp_fetch_finish_slot(fetch, slot);
+	else if (fetch->chosen && !means_missing(status) && slot->records == 0 &&
+			 mp_fetch_is_left_for(slot->call))
+		return leave_projects(fetch, slot);
 	else if (fetch->way == MP_WAY_GETS && status == 404)
 	{
 		doubt_account(fetch, slot);
@@ -108,47 +106,87 @@ mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot)
 		ask_parent(fetch, slot);
 		slot->foreign = foreign;
 	}
+	else if (*route == MP_ROUTE_PRESENT && fetch->chosen)
+		return leave_projects(fetch, slot);
 	else if (*route == MP_ROUTE_PRESENT)
 		raise_contradiction(fetch, slot->parent.id, status);
 	else
-		return route_missing(fetch, true);
+		return route_missing(fetch, slot, true);
 	return MP_VERDICT_GO_ON;
 }
 
-MpCallKind
-mp_fetch_project_list(const MpSettings *settings, bool all)
+/* A child is left to the account-wise read. */
+static MpVerdict
+leave_projects(MpFetch *fetch, MpSlot *slot)
 {
-	const MpRoutes *routes = mp_session_routes(settings);
+	elog(DEBUG1, "project " INT64_FORMAT " cannot be read by itself: memberships are read by account",
+		 slot->parent.id);
+	Assert(fetch->chosen);
+	mp_fetch_note_refused(fetch);
+	if (fetch->rows == 0)
+		return MP_VERDICT_OTHER_WAY;
+	/* those under way are read to their end, no further one is begun */
+	fetch->left = true;
+	fetch->queue.used = fetch->queue.read = 0;
+	mp_fetch_finish_slot(fetch, slot);
+	return MP_VERDICT_GO_ON;
+}
 
-	if (routes->organization_projects == MP_ROUTE_PRESENT)
-		return MP_CALL_ORGANIZATION_PROJECTS;
-	return all && routes->organization_projects == MP_ROUTE_UNKNOWN ?
-		MP_CALL_ORGANIZATION_PROJECTS : MP_CALL_ME;
+/* All of its memberships were handed out. */
+static void
+note_read_project(MpFetch *fetch, int64 id)
+{
+	MpIds	   *read = &fetch->read_projects;
+
+	if (read->count == fetch->read_projects_size)
+		read->ids = mp_array_grow(read->ids, &fetch->read_projects_size,
+								  sizeof(int64));
+	read->ids[read->count++] = id;
+}
+
+static void
+note_number(MpNumber *number, int64 count)
+{
+	number->known = true;
+	number->count = count;
 }
 
 void
 mp_fetch_parents_done(MpFetch *fetch)
 {
-	MpCallKind	kind = fetch->parents == NULL ? MP_CALL_COUNT :
-		mp_call_kind(fetch->parents);
+	MpCallKind	kind = fetch->list.call == NULL ? MP_CALL_COUNT :
+		mp_call_kind(fetch->list.call);
+	MpRoutes   *routes = mp_session_routes(fetch->settings);
 
 	if (kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ORGANIZATION_PROJECTS)
 		note_answer(fetch);
+	if (kind == MP_CALL_LIST_ACCOUNTS)
+		note_number(&routes->accounts, fetch->list.count);
 	if (kind == MP_CALL_ORGANIZATION_PROJECTS)
-		mp_session_routes(fetch->settings)->organization_projects =
-			MP_ROUTE_PRESENT;
+	{
+		routes->organization_projects = MP_ROUTE_PRESENT;
+		note_number(&routes->projects, fetch->list.count);
+	}
 	if (kind == MP_CALL_ME && !fetch->fixed.pinned)
 		warn_of_me(fetch->settings);
-	mp_fetch_drop_call(fetch, &fetch->parents);
+	mp_fetch_drop_call(fetch, &fetch->list.call);
 	mp_fetch_push_rest(fetch);
 }
 
 MpVerdict
 mp_fetch_parents_failed(MpFetch *fetch)
 {
-	MpCallKind	kind = mp_call_kind(fetch->parents);
-	int			status = mp_error_status(fetch->parents);
+	MpCallKind	kind = mp_call_kind(fetch->list.call);
+	int			status = mp_error_status(fetch->list.call);
 
+	/* by project only if all of them are named */
+	if (fetch->chosen && !fetch->fixed.pinned &&
+		mp_fetch_is_left_for(fetch->list.call))
+	{
+		mp_fetch_note_refused(fetch);
+		mp_fetch_drop_call(fetch, &fetch->list.call);
+		return MP_VERDICT_OTHER_WAY;
+	}
 	if (kind == MP_CALL_ORGANIZATION_PROJECTS &&
 		(means_missing(status) || status == 403))
 	{
@@ -158,11 +196,11 @@ mp_fetch_parents_failed(MpFetch *fetch)
 	if (kind != MP_CALL_ME ||
 		!(means_missing(status) ||
 		  (fetch->owners_only && is_refusal(status))))
-		mp_error_raise(fetch->parents, fetch->settings);
-	mp_fetch_drop_call(fetch, &fetch->parents);
+		mp_error_raise(fetch->list.call, fetch->settings);
+	mp_fetch_drop_call(fetch, &fetch->list.call);
 	/* without a list there is no telling which projects to visit */
 	if (!fetch->fixed.pinned)
-		return route_missing(fetch, false);
+		return route_missing(fetch, NULL, false);
 	mp_fetch_push_rest(fetch);
 	return MP_VERDICT_GO_ON;
 }
@@ -179,9 +217,9 @@ list_by_me(MpFetch *fetch, int status)
 	if (means_missing(status) &&
 		routes->organization_projects == MP_ROUTE_UNKNOWN)
 		routes->organization_projects = MP_ROUTE_MISSING;
-	mp_fetch_drop_call(fetch, &fetch->parents);
-	fetch->parents = mp_session_started(mp_api_me(fetch->http,
-												  fetch->settings));
+	mp_fetch_drop_call(fetch, &fetch->list.call);
+	fetch->list.call = mp_session_started(mp_api_me(fetch->http,
+													fetch->settings));
 }
 
 /* Once for each place in a session. */
@@ -261,7 +299,8 @@ mp_fetch_judged(MpFetch *fetch, MpCallState state)
 	mp_fetch_drop_call(fetch, &fetch->judge);
 	fetch->doubtful_count = 0;
 	fetch->doubt_stays = false;
-	return fetch->judge_found ? route_missing(fetch, false) : MP_VERDICT_GO_ON;
+	return fetch->judge_found ?
+		route_missing(fetch, NULL, false) : MP_VERDICT_GO_ON;
 }
 
 void
@@ -270,15 +309,6 @@ mp_fetch_forget_doubts(MpFetch *fetch)
 	mp_fetch_drop_call(fetch, &fetch->judge);
 	fetch->doubtful_count = 0;
 	fetch->doubt_stays = false;
-}
-
-static bool
-is_route_missing(MpWay way, const MpSettings *settings)
-{
-	const MpRoutes *routes = mp_session_routes(settings);
-
-	return (way == MP_WAY_BY_PROJECT ? routes->project_accounts :
-			routes->account_projects) == MP_ROUTE_MISSING;
 }
 
 static bool
@@ -383,6 +413,9 @@ settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 		note_project(fetch, slot);
 	else if (state == MP_CALL_DONE && slot->exists)
 		return parent_exists(fetch, slot);
+	else if (state == MP_CALL_FAILED && fetch->chosen &&
+			 mp_fetch_is_left_for(slot->call))
+		return leave_projects(fetch, slot);
 	else if (state == MP_CALL_FAILED &&
 			 !means_missing(mp_error_status(slot->call)))
 		mp_error_raise(slot->call, fetch->settings);
@@ -391,7 +424,7 @@ settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 	else if (*route_of(fetch) == MP_ROUTE_PRESENT)
 		mp_fetch_finish_slot(fetch, slot);
 	else if (state == MP_CALL_FAILED)
-		return route_missing(fetch, true);
+		return route_missing(fetch, slot, true);
 	else
 		return project_not_seen(fetch, slot);
 	return MP_VERDICT_GO_ON;
@@ -422,8 +455,8 @@ project_not_seen(MpFetch *fetch, MpSlot *slot)
 	bool		only_way = fetch->switched ||
 		fetch->settings->membership_read == MP_MEMBERSHIP_READ_PROJECT;
 
-	if (!only_way || slot->witness == 0)
-		return route_missing(fetch, false);
+	if ((!only_way && !fetch->chosen) || slot->witness == 0)
+		return route_missing(fetch, slot, false);
 	mp_fetch_set_slot(fetch, slot, MP_SLOT_ASKING_WITNESS,
 					  mp_api_project_accounts(fetch->http, fetch->settings,
 											  slot->witness, 0));
@@ -445,7 +478,7 @@ settle_witness(MpFetch *fetch, MpSlot *slot, MpCallState state)
 			mp_error_raise(slot->call, fetch->settings);
 		if (*route_of(fetch) == MP_ROUTE_PRESENT)
 			raise_contradiction(fetch, slot->witness, status);
-		return route_missing(fetch, true);
+		return route_missing(fetch, slot, true);
 	}
 	return MP_VERDICT_GO_ON;
 }
@@ -454,18 +487,21 @@ settle_witness(MpFetch *fetch, MpSlot *slot, MpCallState state)
 static MpVerdict
 parent_exists(MpFetch *fetch, MpSlot *slot)
 {
+	if (*route_of(fetch) == MP_ROUTE_PRESENT && fetch->chosen)
+		return leave_projects(fetch, slot);
 	if (*route_of(fetch) == MP_ROUTE_PRESENT)
 		raise_contradiction(fetch, slot->parent.id, 404);
-	return route_missing(fetch, true);
+	return route_missing(fetch, slot, true);
 }
 
 /*
  * The server lacks the route: go the other way.  proven: remember it for the
- * session.  Where no way is left, nothing that was learnt is believed any
- * more: the next read begins from the start.
+ * session.  slot: whose read has shown it, or NULL.  Where no way is left,
+ * nothing that was learnt is believed any more: the next read begins from the
+ * start.
  */
 static MpVerdict
-route_missing(MpFetch *fetch, bool proven)
+route_missing(MpFetch *fetch, MpSlot *slot, bool proven)
 {
 	MpWay		other = fetch->way == MP_WAY_BY_PROJECT ?
 		MP_WAY_BY_ACCOUNT : MP_WAY_BY_PROJECT;
@@ -479,9 +515,11 @@ route_missing(MpFetch *fetch, bool proven)
 		Assert(*route_of(fetch) != MP_ROUTE_PRESENT);
 		*route_of(fetch) = MP_ROUTE_MISSING;
 	}
+	if (fetch->chosen && slot != NULL)
+		return leave_projects(fetch, slot);
 	if (fetch->rows == 0 && !fetch->switched &&
 		fetch->settings->membership_read == MP_MEMBERSHIP_READ_AUTO &&
-		!is_route_missing(other, fetch->settings))
+		!mp_way_is_missing(other, fetch->settings))
 		return MP_VERDICT_OTHER_WAY;
 	if (fetch->rows == 0 && fetch->lookup.trusted)
 		return MP_VERDICT_TRUST;

@@ -22,24 +22,14 @@ typedef enum MpVerdict
 	MP_VERDICT_TRUST,			/* begin anew, without any request */
 } MpVerdict;
 
-/* How a read begins. */
-extern MpWay mp_fetch_first_way(const MpSettings *settings,
-								const MpLookup *lookup);
-
 /* The call of a slot that reads has ended well; has failed. */
 extern void mp_fetch_child_done(MpFetch *fetch, MpSlot *slot);
+extern void mp_fetch_replay_done(MpFetch *fetch, MpSlot *slot);
 extern MpVerdict mp_fetch_child_failed(MpFetch *fetch, MpSlot *slot);
 
 /* The call of a slot that asks has changed state. */
 extern MpVerdict mp_fetch_child_asked(MpFetch *fetch, MpSlot *slot,
 									  MpCallState state);
-
-/*
- * The call that lists projects: those of the organization, else /me, which may
- * not show all.  all: it matters that none is left out, so the server is asked
- * whether it has the first.
- */
-extern MpCallKind mp_fetch_project_list(const MpSettings *settings, bool all);
 
 /* The list of parents has ended well; has failed, which may begin another. */
 extern void mp_fetch_parents_done(MpFetch *fetch);

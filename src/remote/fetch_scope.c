@@ -9,9 +9,12 @@
  */
 #include "postgres.h"
 
+#include "base/ids.h"
 #include "remote/fetch_scope.h"
 #include "remote/project.h"
 
+static bool is_known_ours(MpFetch *fetch, const MpParent *parent);
+static bool has_id(const MpIds *ids, int64 id);
 static MpProjectOwner listed_owner(const MpFetch *fetch);
 
 /*
@@ -48,9 +51,32 @@ mp_fetch_take_listed(MpFetch *fetch)
 	if (by_project)
 		mp_project_note(fetch->settings, id, owner);
 	if (owner != MP_PROJECT_OTHERS)
-		mp_fetch_push_parent(fetch, id,
+		mp_fetch_push_parent(&fetch->queue, id,
 							 &values[by_project ? MP_FIELD_PROJECT_NAME :
 									 MP_FIELD_USERNAME]);
+}
+
+/* What the element does not say because the request said it. */
+void
+mp_fetch_complete_record(MpFetch *fetch, const MpParent *parent)
+{
+	MpRecord   *record = &fetch->record;
+	bool		by_project = fetch->way == MP_WAY_BY_PROJECT;
+	MpField		label = by_project ? MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
+
+	if (fetch->way == MP_WAY_BY_ACCOUNT)
+		mp_record_set_integer(record, MP_FIELD_ID, parent->id);
+	else if (by_project)
+		mp_record_set_integer(record, MP_FIELD_PROJECT_ID, parent->id);
+	if (parent->label != NULL && !record->values[label].present)
+	{
+		mp_record_set_text(record, label, parent->label,
+						   parent->label_length);
+	}
+	if (!record->values[MP_FIELD_ORGANIZATION_ID].present &&
+		is_known_ours(fetch, parent))
+		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
+							  fetch->settings->organization_id);
 }
 
 /*
@@ -58,8 +84,8 @@ mp_fetch_take_listed(MpFetch *fetch)
  * project's names the organization.  A project that an account of ours is in
  * is ours, which later reads need not ask.
  */
-bool
-mp_fetch_is_known_ours(MpFetch *fetch, const MpParent *parent)
+static bool
+is_known_ours(MpFetch *fetch, const MpParent *parent)
 {
 	const MpValue *project = &fetch->record.values[MP_FIELD_PROJECT_ID];
 
@@ -72,15 +98,34 @@ mp_fetch_is_known_ours(MpFetch *fetch, const MpParent *parent)
 	return true;
 }
 
-/* A membership that says that it is another organization's is no row. */
+/*
+ * A membership that says that it is another organization's is no row; nor is
+ * one of an account that is not asked for, or of a project that was read
+ * already, by the other way.
+ */
 bool
 mp_fetch_is_in_scope(const MpFetch *fetch)
 {
-	const MpValue *value = &fetch->record.values[MP_FIELD_ORGANIZATION_ID];
+	const MpValue *values = fetch->record.values;
+	const MpValue *value = &values[MP_FIELD_ORGANIZATION_ID];
 
-	return fetch->lookup.relation != MP_RELATION_MEMBERSHIPS ||
-		!value->present ||
-		value->as.integer == fetch->settings->organization_id;
+	if (fetch->lookup.relation != MP_RELATION_MEMBERSHIPS)
+		return true;
+	if (value->present &&
+		value->as.integer != fetch->settings->organization_id)
+		return false;
+	if (fetch->way == MP_WAY_BY_PROJECT && fetch->lookup.accounts.pinned &&
+		!has_id(&fetch->lookup.accounts, values[MP_FIELD_ID].as.integer))
+		return false;
+	return fetch->way != MP_WAY_BY_ACCOUNT ||
+		!has_id(&fetch->read_projects,
+				values[MP_FIELD_PROJECT_ID].as.integer);
+}
+
+static bool
+has_id(const MpIds *ids, int64 id)
+{
+	return ids->count > 0 && mp_ids_find(ids->ids, ids->count, id) >= 0;
 }
 
 /* /me may show projects of other organizations. */
@@ -101,8 +146,8 @@ mp_fetch_note_lister(MpFetch *fetch)
 {
 	MpRecord   *record = &fetch->parent_record;
 
-	if (fetch->parents != NULL &&
-		mp_call_kind(fetch->parents) == MP_CALL_ORGANIZATION_PROJECTS &&
+	if (fetch->list.call != NULL &&
+		mp_call_kind(fetch->list.call) == MP_CALL_ORGANIZATION_PROJECTS &&
 		!record->values[MP_FIELD_ORGANIZATION_ID].present)
 		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
 							  fetch->settings->organization_id);

@@ -27,7 +27,8 @@ mp_fetch_set_fixed(MpFetch *fetch, bool by_project)
 	fetch->listed = NULL;
 	fetch->fixed = by_project ?
 		fetch->lookup.projects : fetch->lookup.accounts;
-	if (!by_project || fetch->fixed.pinned || settings->project_count == 0)
+	if (!by_project || fetch->fixed.pinned || fetch->chosen ||
+		settings->project_count == 0)
 		return;
 	fetch->fixed.pinned = true;
 	fetch->fixed.count = (int) settings->project_count;
@@ -97,30 +98,29 @@ mp_fetch_push_rest(MpFetch *fetch)
 		if (fetch->way == MP_WAY_BY_PROJECT)
 			mp_project_note(fetch->settings, fetch->fixed.ids[i],
 							MP_PROJECT_NOT_TOLD);
-		mp_fetch_push_parent(fetch, fetch->fixed.ids[i], NULL);
+		mp_fetch_push_parent(&fetch->queue, fetch->fixed.ids[i], NULL);
 	}
 }
 
 /* What was read is dropped once it is half of the queue. */
 void
-mp_fetch_push_parent(MpFetch *fetch, int64 id, const MpValue *label)
+mp_fetch_push_parent(MpParentQueue *queue, int64 id, const MpValue *label)
 {
 	MpParent   *parent;
 
-	if (fetch->queue_used == fetch->queue_size &&
-		fetch->queue_read >= fetch->queue_size / 2)
+	if (queue->used == queue->size && queue->read >= queue->size / 2)
 	{
-		fetch->queue_used -= fetch->queue_read;
-		if (fetch->queue_used > 0)
-			memmove(fetch->queue, fetch->queue + fetch->queue_read,
-					sizeof(MpParent) * (Size) fetch->queue_used);
-		fetch->queue_read = 0;
+		queue->used -= queue->read;
+		if (queue->used > 0)
+			memmove(queue->parents, queue->parents + queue->read,
+					sizeof(MpParent) * (Size) queue->used);
+		queue->read = 0;
 	}
-	if (fetch->queue_used == fetch->queue_size)
-		fetch->queue = mp_array_grow(fetch->queue, &fetch->queue_size,
-									 sizeof(MpParent));
-	Assert(fetch->queue_used < fetch->queue_size);
-	parent = &fetch->queue[fetch->queue_used++];
+	if (queue->used == queue->size)
+		queue->parents = mp_array_grow(queue->parents, &queue->size,
+									   sizeof(MpParent));
+	Assert(queue->used < queue->size);
+	parent = &queue->parents[queue->used++];
 	parent->id = id;
 	parent->label = NULL;
 	parent->label_length = 0;
@@ -135,8 +135,8 @@ mp_fetch_push_parent(MpFetch *fetch, int64 id, const MpValue *label)
 int
 mp_fetch_queued(const MpFetch *fetch)
 {
-	Assert(fetch->queue_read <= fetch->queue_used);
-	return fetch->queue_used - fetch->queue_read;
+	Assert(fetch->queue.read <= fetch->queue.used);
+	return fetch->queue.used - fetch->queue.read;
 }
 
 void
@@ -146,7 +146,8 @@ mp_fetch_take_parent(MpFetch *fetch, MpSlot *slot)
 	Assert(mp_fetch_queued(fetch) > 0);
 	if (slot->parent.label != NULL)
 		pfree(slot->parent.label);
-	slot->parent = fetch->queue[fetch->queue_read++];
+	slot->parent = fetch->queue.parents[fetch->queue.read++];
+	slot->records = 0;
 	slot->exists = false;
 	slot->foreign = false;
 	slot->witness = 0;
@@ -210,7 +211,7 @@ mp_fetch_clear(MpFetch *fetch)
 	if (fetch->named != NULL)
 		hash_destroy(fetch->named);
 	fetch->named = NULL;
-	fetch->queue_used = fetch->queue_read = 0;
+	fetch->queue.used = fetch->queue.read = 0;
 	fetch->children_started = fetch->children_done = 0;
 }
 
@@ -257,25 +258,6 @@ slot_state_name(MpSlotState state)
 			return "asking for the parent itself";
 		case MP_SLOT_ASKING_WITNESS:
 			return "asking for the memberships of another project";
-	}
-	return "";
-}
-
-const char *
-mp_fetch_way_name(MpWay way)
-{
-	switch (way)
-	{
-		case MP_WAY_LIST:
-			return "all accounts by one list";
-		case MP_WAY_GETS:
-			return "accounts one by one";
-		case MP_WAY_BY_ACCOUNT:
-			return "memberships of each account";
-		case MP_WAY_BY_PROJECT:
-			return "memberships of each project";
-		case MP_WAY_TRUST:
-			return "no request";
 	}
 	return "";
 }

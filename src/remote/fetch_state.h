@@ -21,16 +21,7 @@
 #include "remote/fetch.h"
 #include "remote/session.h"
 #include "remote/snapshot.h"
-
-/* How the rows are got. */
-typedef enum MpWay
-{
-	MP_WAY_LIST,				/* all accounts by one list */
-	MP_WAY_GETS,				/* accounts one by one */
-	MP_WAY_BY_ACCOUNT,			/* memberships of each account */
-	MP_WAY_BY_PROJECT,			/* memberships of each project */
-	MP_WAY_TRUST,				/* no request: the pinned pairs */
-} MpWay;
+#include "remote/way.h"
 
 typedef struct MpParent
 {
@@ -39,6 +30,26 @@ typedef struct MpParent
 								 * terminated; NULL where not known */
 	size_t		label_length;
 } MpParent;
+
+/* A list of parents, while it arrives. */
+typedef struct MpParentList
+{
+	MpCall	   *call;			/* NULL: it is over, or read from what was
+								 * kept */
+	MpReplay	replay;			/* kept NULL: it is not read from there;
+								 * fetch_keep.c */
+	MpKept	   *kept;			/* where it is kept; fetch_keep.c begins it */
+	int64		count;			/* named so far */
+} MpParentList;
+
+/* Parents without a call yet. */
+typedef struct MpParentQueue
+{
+	MpParent   *parents;
+	int			size;
+	int			used;
+	int			read;
+} MpParentQueue;
 
 /*
  * What the call of a slot is for.  Reading is first; a 404 leads to one of the
@@ -63,6 +74,7 @@ typedef struct MpSlot
 	MpKept	   *kept;			/* READING: where the rows are kept; NULL:
 								 * not; begun by fetch_keep.c */
 	MpReplay	replay;			/* REPLAYING; fetch_keep.c */
+	int64		records;		/* read of the parent; fetch.c */
 	bool		exists;			/* the parent was seen; fetch_route.c */
 	bool		foreign;		/* the 404 that it is asked for because of was
 								 * not the API's; fetch_route.c */
@@ -84,15 +96,11 @@ struct MpFetch
 	bool		keeps;			/* answers are kept, and read again */
 	uint64		epoch;			/* mp_snapshot_epoch() then */
 
-	/* fetch_keep.c */
-	MpReplay	parents_replay; /* kept NULL: they are not read from there */
-	MpKept	   *parents_kept;	/* where the list is kept; fetch.c ends it */
-
 	/* fetch.c */
 	MpWay		way;
 	bool		switched;		/* the other way was tried first */
-	MpCall	   *parents;		/* the list of parents while it arrives;
-								 * fetch_route.c ends or replaces it */
+	MpParentList list;			/* of parents; fetch_route.c ends or replaces
+								 * its call */
 	bool		parents_done;
 	bool		owners_only;	/* the list of parents is read only to learn
 								 * whose the fixed ones are */
@@ -100,6 +108,7 @@ struct MpFetch
 	MpRecord	record;			/* handed out */
 	MpRecord	parent_record;
 	int64		rows;			/* handed out */
+	int64		records;		/* read of all parents */
 	int64		trusted_pairs;	/* of them, without a request */
 	TimestampTz next_notice;	/* when the last progress was told */
 
@@ -110,15 +119,26 @@ struct MpFetch
 								 * no list was asked for them */
 	HTAB	   *named;			/* parents that the list has named, where it
 								 * alone says which there are; NULL: none */
-	MpParent   *queue;			/* parents without a call yet */
-	int			queue_size;
-	int			queue_used;
-	int			queue_read;
+	MpParentQueue queue;
 	int64		children_started;
 	int64		children_done;
 	MpTally		tally;			/* of calls that are over */
 
+	/* fetch_choice.c */
+	MpParentList rival;			/* CHOICE: the list of projects, beside that
+								 * of accounts; BY_PROJECT: what is left of
+								 * the list of accounts */
+	bool		rival_deferred; /* CHOICE: it is not asked for yet */
+	bool		rival_arrives;	/* its end is not there yet */
+	bool		accounts_listed;	/* CHOICE: `list` is that of accounts */
+	MpParentQueue rivals;		/* CHOICE: the projects */
+	bool		chosen;			/* BY_PROJECT, though BY_ACCOUNT is open too */
+
 	/* fetch_route.c */
+	bool		left;			/* BY_PROJECT was given up after some projects
+								 * were read */
+	MpIds		read_projects;	/* those; ascending once all is left */
+	int			read_projects_size;
 	int64	   *doubtful;		/* accounts that were answered 404, which
 								 * proves nothing yet */
 	int			doubtful_count;
@@ -129,13 +149,10 @@ struct MpFetch
 	bool		judge_found;	/* it has named one of them */
 };
 
-/* In words, for the trace. */
-extern const char *mp_fetch_way_name(MpWay way);
-
 /* ---- parents ---- */
 
 /* The parents that are known without a list: what the query pins, else what
- * option project_ids says. */
+ * option project_ids says, which is for those who read by project only. */
 extern void mp_fetch_set_fixed(MpFetch *fetch, bool by_project);
 
 /* A list will tell of the fixed parents what is not known of them. */
@@ -146,7 +163,7 @@ extern void mp_fetch_expect_names(MpFetch *fetch);
 extern bool mp_fetch_is_to_visit(MpFetch *fetch, int64 id);
 
 /* Queue a parent; the label is copied.  NULL: not known. */
-extern void mp_fetch_push_parent(MpFetch *fetch, int64 id,
+extern void mp_fetch_push_parent(MpParentQueue *queue, int64 id,
 								 const MpValue *label);
 
 /* Queue the fixed parents that the list did not name: it may not show all

@@ -357,6 +357,8 @@ apply_change(void)
 
 		if (place->doubtful)
 			place->routes = unknown;
+		/* it may be the mapping that has changed */
+		place->routes.project_wise_refused = 0;
 		place->doubtful = false;
 	}
 }

@@ -25,6 +25,13 @@ typedef enum MpRoute
 	MP_ROUTE_MISSING,
 } MpRoute;
 
+/* How many there were when they were last read whole. */
+typedef struct MpNumber
+{
+	bool		known;
+	int64		count;
+} MpNumber;
+
 /*
  * What was learnt at one place: a server, its base URL and an organization.
  * It is forgotten when the server's options change.
@@ -38,6 +45,11 @@ typedef struct MpRoutes
 	MpRoute		project_accounts;
 	MpRoute		organization_projects;
 	bool		warned_of_me;	/* that /me may not show all projects */
+	uint32		project_wise_refused;	/* user mapping whose credentials may
+										 * not read all by project; 0: none */
+	MpNumber	accounts;
+	MpNumber	projects;		/* of the organization's own list */
+	MpNumber	memberships;
 	MpRoute		bulk_add;
 	MpRoute		bulk_remove;
 	MpRoute		single_remove;

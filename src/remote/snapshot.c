@@ -63,6 +63,7 @@ static BufFile *file = NULL;
 static int	end_file;			/* where the file ends */
 static off_t end_offset;
 static uint64 epoch = 0;
+static bool has[MP_CALL_COUNT]; /* an answer of such a call */
 
 static void set_up(void);
 static void open_file(void);
@@ -91,6 +92,7 @@ mp_snapshot_end(void)
 		BufFileClose(file);
 	file = NULL;
 	answers = NULL;
+	memset(has, 0, sizeof(has));
 	if (context != NULL)
 		MemoryContextDelete(context);
 	context = NULL;
@@ -107,6 +109,12 @@ mp_snapshot_find(const MpSettings *settings, MpCallKind call, int64 parent)
 	key = make_key(settings, call, parent);
 	kept = hash_search(answers, &key, HASH_FIND, NULL);
 	return kept != NULL && kept->complete ? kept : NULL;
+}
+
+bool
+mp_snapshot_has(MpCallKind call)
+{
+	return has[call];
 }
 
 MpKept *
@@ -174,6 +182,7 @@ mp_snapshot_complete(MpKept *kept)
 	kept->pending_size = 0;
 	kept->filling = false;
 	kept->complete = true;
+	has[kept->key.call] = true;
 	MemoryContextSwitchTo(old);
 }
 

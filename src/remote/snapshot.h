@@ -48,6 +48,9 @@ extern void mp_snapshot_end(void);
 extern MpKept *mp_snapshot_find(const MpSettings *settings, MpCallKind call,
 								int64 parent);
 
+/* Was any answer of such a call kept? */
+extern bool mp_snapshot_has(MpCallKind call);
+
 /*
  * Begin to keep an answer.  NULL where it is kept already, or being kept by
  * another read; the functions below take that for "do not keep".

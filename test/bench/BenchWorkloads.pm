@@ -15,6 +15,8 @@ package BenchWorkloads;
 use strict;
 use warnings;
 
+use JSON::PP ();
+
 use BenchWays qw(floor ours table python copied http all_of);
 
 # Runs a SELECT to its end without sending the rows anywhere.
@@ -105,6 +107,36 @@ sub memberships
 		ways => [
 			floor('floor_fanout', 'memberships', $concurrency, 0, 0),
 			ours($all), @others,
+		],
+	};
+}
+
+# The same where the organization lists its projects: no floor goes that way.
+sub by_project
+{
+	my ($size) = @_;
+	my $read = 'm.service_account_id, m.project_id, m.role';
+
+	return {
+		name => 'memberships of '
+		  . with_commas($size->{fanout})
+		  . ' accounts in 20 projects, c = 8',
+		latency => 50,
+		seed => {
+			accounts => $size->{fanout},
+			projects => 20,
+			projects_route => JSON::PP::true,
+		},
+		ways => [
+			ours("$explain SELECT $read "
+				  . 'FROM $schema.project_memberships m'),
+			{
+				%{ ours("$explain SELECT a.username, $read "
+						  . 'FROM $schema.service_accounts a '
+						  . 'JOIN $schema.project_memberships m '
+						  . 'ON m.service_account_id = a.id') },
+				name => 'mixpanel_sa_fdw, joined to accounts',
+			},
 		],
 	};
 }
@@ -264,6 +296,7 @@ sub all
 		lookups('tls'),
 		many_ids(),
 		expired($size),
+		by_project($size),
 		partitions('a server each', 50),
 		partitions('one server', 8),
 		insertion());

@@ -106,7 +106,8 @@ sub check_calls
 	  grep { !$seen{$_}++ } map { as_template($_) } $simulator->requests;
 
 	is($status, 0, "runs: $sql") or diag($output);
-	is_deeply(\@calls, \@expected,
+	# some of them run side by side
+	is_deeply([ sort @calls ], [ sort @expected ],
 		'makes these calls: ' . (defined $option ? "$option: " : '') . $sql);
 	return unless defined $option;
 	my ($name) = $option =~ /^(\w+)/;

@@ -70,8 +70,11 @@ subtest '200 ids looked up at once' => sub {
 		'IN' => "$select WHERE service_account_id IN (SELECT id FROM wanted)",
 	);
 
+	# Once a session it is asked whether projects can be listed.
 	$test->start_over(accounts => 400);
 	make_wanted(200);
+	is(measure($form{ANY}, '400|200', 'ANY at first')->{requests},
+		201, '201 requests at first');
 	$simulator->set(latency_ms => 20);
 	foreach my $name (sort keys %form)
 	{
@@ -128,6 +131,8 @@ sub most_at_once
 
 subtest 'a list makes room for the requests that it leads to' => sub {
 	$test->start_over(accounts => 2000, memberships_per_account => 1);
+	# that projects cannot be listed is asked once a session
+	$test->rows('SELECT FROM mp.project_memberships LIMIT 1');
 	$simulator->set(latency_ms => 10);
 	my $counts = measure('SELECT count(*) FROM mp.project_memberships', 2000,
 		'2000 accounts');
