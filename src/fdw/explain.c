@@ -127,6 +127,9 @@ show_way(const MpScan *scan, const MpLookup *lookup, ExplainState *es)
 				"by account, unless the lists show that it is dearer";
 			break;
 	}
+	/* by account is what one expects */
+	if (!by_project && !es->verbose)
+		return;
 	ExplainPropertyText("Mixpanel Way", why, es);
 	if (!es->verbose || reason == MP_WAY_UNLISTED)
 		return;

@@ -30,7 +30,8 @@ void
 mp_fetch_choice_begin(MpFetch *fetch)
 {
 	Assert(fetch->way == MP_WAY_CHOICE);
-	fetch->rival_deferred = mp_way_seems_small(fetch->settings, &fetch->lookup);
+	fetch->rival_deferred = mp_way_seems_small(fetch->settings,
+											   &fetch->lookup);
 	if (!fetch->rival_deferred)
 		ask_for_projects(fetch);
 }

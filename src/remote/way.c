@@ -319,9 +319,14 @@ first_of_free(const MpSettings *settings, const MpLookup *lookup)
 	mp_way_sizes(settings, lookup->memberships, &sizes);
 	if (!lookup->accounts.pinned)
 	{
-		/* one round trip at most could be saved, and no request */
+		/*
+		 * One round trip at most could be saved, and no request; or too few
+		 * to find out for whether projects can be listed.
+		 */
 		if (routes->accounts.known &&
-			routes->accounts.count <= settings->max_concurrency)
+			(routes->accounts.count <= settings->max_concurrency ||
+			 (routes->accounts.count <= MP_WAY_FEW_ACCOUNTS &&
+			  routes->organization_projects == MP_ROUTE_UNKNOWN)))
 			return MP_WAY_BY_ACCOUNT;
 		if (!routes->accounts.known || !routes->projects.known)
 			return MP_WAY_CHOICE;

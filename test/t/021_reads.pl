@@ -452,7 +452,8 @@ subtest 'memberships of 200 accounts' => sub {
 	$simulator->set(latency_ms => 20);
 	is($test->logged($count)->{rows}, 400, 'all memberships');
 	my $counts = $simulator->counts;
-	is($counts->{requests}, 201, '201 requests');
+	is($counts->{requests}, 202,
+		'202 requests: the lists of accounts and of projects, and each account');
 	cmp_ok($counts->{max_concurrent}, '<=', 8, 'at most 8 at once');
 	cmp_ok($counts->{max_concurrent}, '>=', 7, 'at least 7 at once');
 	cmp_ok($counts->{connections}, '<=', 8, 'at most 8 connections');
@@ -480,7 +481,12 @@ FULL JOIN mp.project_memberships b USING (service_account_id, project_id);
 SQL
 
 	is($result->{rows}, 120, 'rows');
-	is($simulator->counts->{requests}, 122, 'requests of two scans');
+	# whether there is a list of projects
+	my $asked = $simulator->counts->{by_call}
+	  {'GET /organizations/{org}/projects/'};
+	is($simulator->counts->{requests}, 122 + $asked,
+		'requests of two scans');
+	cmp_ok($asked, '<=', 2, 'and whether projects can be listed');
 	cmp_ok($simulator->counts->{max_concurrent}, '<=', 8, 'at most 8 at once');
 	is( $test->rows(
 			'BEGIN; DECLARE a CURSOR FOR SELECT * FROM mp.project_memberships; '
@@ -614,7 +620,7 @@ subtest 'connections are kept' => sub {
 	is( $test->rows(
 			'SELECT requests, retries, failures, connections <= 8 '
 			  . 'FROM mixpanel_sa_fdw_stats()'),
-		'52|0|0|t',
+		'53|0|0|t',
 		'counted');
 };
 

@@ -112,6 +112,9 @@ subtest 'EXPLAIN as text and YAML' => sub {
 		$text,
 		qr/^\ +Mixpanel\ Request:\ \Q$list\E\n
 			\ +Mixpanel\ Request:\ \Q$projects\E\n
+			\ +Mixpanel\ Way:\ by\ account,[^\n]*\n
+			\ +Cost\ By\ Account:[^\n]*\n
+			\ +Cost\ By\ Project:[^\n]*\n
 			\ +API\ Requests:\ 7\n
 			\ +API\ Bytes\ Received:\ [1-9]\d*\ kB\n
 			\ +API\ Wait\ Time:\ \d+\.\d{3}\ ms$/mx,
@@ -121,6 +124,9 @@ subtest 'EXPLAIN as text and YAML' => sub {
 		qr/^\ +Mixpanel\ Request:\ *\n
 			\ +-\ "\Q$list\E"\n
 			\ +-\ "\Q$projects\E"\n
+			\ +Mixpanel\ Way:\ "by\ account,[^\n]*\n
+			\ +Cost\ By\ Account:[^\n]*\n
+			\ +Cost\ By\ Project:[^\n]*\n
 			\ +API\ Requests:\ 7\n
 			\ +API\ Bytes\ Received:\ [1-9]\d*\n
 			\ +API\ Wait\ Time:\ \d+\.\d{3}\ *$/mx,
