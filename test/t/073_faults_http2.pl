@@ -392,7 +392,9 @@ sub start_peer_case
 
 	$peer->reset(accounts => FAN + 1, %wanted);
 
-	# Any change of the server closes the session's connections.
+	# By account, whatever the peer has; and any change of the server closes the
+	# session's connections.
+	$test->options(membership_read => 'account');
 	$test->rows('ALTER SERVER mixpanel OPTIONS (SET max_retries \'2\')');
 	return;
 }
