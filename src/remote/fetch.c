@@ -194,12 +194,17 @@ mp_fetch_add_tally(const MpFetch *fetch, MpTally *tally)
 static MpFetchState
 step(MpFetch *fetch, bool *progress)
 {
+	bool		counts = mp_fetch_choice_counts(fetch);
 	MpFetchState state;
 	int			absent;
 
 	read_parents(fetch);
 	if (!choose(fetch))
+	{
+		/* accounts that were not read for the sake of memory now are */
+		*progress = !counts && mp_fetch_choice_counts(fetch);
 		return MP_FETCH_WAIT;
+	}
 	*progress = start_calls(fetch);
 	state = read_slots(fetch, progress);
 	if (state == MP_FETCH_WAIT && fetch->judge != NULL)
@@ -424,7 +429,7 @@ read_parents(MpFetch *fetch)
 
 	while (!fetch->parents_done &&
 		   (mp_fetch_queued(fetch) < PARENT_BACKLOG ||
-			fetch->way == MP_WAY_CHOICE))
+			mp_fetch_choice_counts(fetch)))
 	{
 		MpVerdict	verdict;
 

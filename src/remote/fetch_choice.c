@@ -109,6 +109,13 @@ mp_fetch_choice_made(const MpFetch *fetch)
 	return MP_WAY_CHOICE;
 }
 
+bool
+mp_fetch_choice_counts(const MpFetch *fetch)
+{
+	return fetch->way == MP_WAY_CHOICE && !fetch->rival_arrives &&
+		!fetch->rival_deferred;
+}
+
 void
 mp_fetch_choose_projects(MpFetch *fetch)
 {

@@ -25,6 +25,10 @@ extern void mp_fetch_choice_read(MpFetch *fetch);
 /* Which way it is by now; MP_WAY_CHOICE: not known yet. */
 extern MpWay mp_fetch_choice_made(const MpFetch *fetch);
 
+/* Only the number of accounts is missing: they are to be read on, however
+ * many there are already. */
+extern bool mp_fetch_choice_counts(const MpFetch *fetch);
+
 /* It is by project: these are the parents. */
 extern void mp_fetch_choose_projects(MpFetch *fetch);
 

@@ -38,7 +38,9 @@ mp_fetch_kept_way(MpFetch *fetch, MpWay way)
 	if (way == MP_WAY_BY_PROJECT && !was_all_read(fetch, way) &&
 		was_all_read(fetch, MP_WAY_BY_ACCOUNT))
 		return MP_WAY_BY_ACCOUNT;
+	/* a project's list may leave out the name that something is decided on */
 	if (way == MP_WAY_BY_ACCOUNT && !was_all_read(fetch, way) &&
+		!mp_way_needs_names(way, &fetch->lookup) &&
 		was_all_read(fetch, MP_WAY_BY_PROJECT))
 		return MP_WAY_BY_PROJECT;
 	return way;

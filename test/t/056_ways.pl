@@ -78,6 +78,46 @@ subtest '1,000 accounts in 20 projects' => sub {
 	same_rows($all, { $PROJECTS => 1, $OF_PROJECT => 20 }, 'all');
 };
 
+# The requests of a statement's first round trip: none of them is answered.
+sub first_round
+{
+	my ($sql, $count) = @_;
+
+	$simulator->set(latency_ms => 600_000);
+	$simulator->clear_log;
+	$test->session->begin($sql);
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($simulator->wait_for_in_flight($count), "$count at once");
+	my $calls = $simulator->counts->{by_call};
+	$test->node->safe_psql('postgres',
+		'SELECT pg_cancel_backend(' . $test->session->pid . ')');
+	MixpanelTest::error_is($test->session->end, '57014', 'cancelled');
+	$simulator->set(latency_ms => 0);
+	return $calls;
+}
+
+subtest 'both lists at once' => sub {
+	begin(accounts => 40, projects => 3);
+	$test->rows('ANALYZE mp.project_memberships');
+	$test->fresh;
+	is_deeply(first_round($all, 2), { $LIST => 1, $PROJECTS => 1 },
+		'many memberships were found by ANALYZE');
+	same_rows($all, { $LIST => 1, $PROJECTS => 1, $OF_PROJECT => 3 },
+		'after the cancel');
+
+	begin(accounts => 10, projects => 3, memberships_per_account => 1);
+	$test->rows('ANALYZE mp.project_memberships');
+	$test->fresh;
+	calls_are($all, { $LIST => 1, $OF_ACCOUNT => 10 },
+		'few: the list of projects is not asked for');
+	$test->node->safe_psql('postgres',
+		'UPDATE pg_class SET reltuples = -1 '
+		  . q(WHERE oid = 'mp.project_memberships'::regclass));
+	$test->fresh;
+	is_deeply(first_round($all, 1), { $LIST => 1 },
+		'not analyzed: the list of accounts comes first');
+};
+
 # ---- the same rows, whatever the server has ----
 
 my $random = $ENV{MP_SEED} // 20_261_128;
@@ -326,6 +366,20 @@ subtest 'a statement of REPEATABLE READ after another' => sub {
 	my ($rows) = measure($all);
 	is(scalar(grep { /^7\|/ } split /\n/, $rows),
 		scalar(split /\n/, $seven), 'what was read by account stays');
+	$test->rows('COMMIT');
+};
+
+subtest 'names in REPEATABLE READ' => sub {
+	begin(accounts => 30, projects => 1);
+	# a project's list that leaves the names out
+	$simulator->fault(path => '^/projects/1001/', count => 0,
+		content_type => 'application/json',
+		body => { results => [ map { { id => $_, role => 'admin' } } 2 .. 30 ] });
+	$test->rows('BEGIN ISOLATION LEVEL REPEATABLE READ');
+	calls_are($all, { $LIST => 1, $PROJECTS => 1, $OF_PROJECT => 1 },
+		'by project');
+	is((measure("$all WHERE username = 'bot-5'"))[0] =~ /^5\|/, 1,
+		'a name is looked for in the list of accounts');
 	$test->rows('COMMIT');
 };
 
