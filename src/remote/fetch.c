@@ -50,9 +50,7 @@ static MpFetchState read_slots(MpFetch *fetch, bool *progress);
 static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState replay_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState read_judge(MpFetch *fetch, bool *progress);
-static bool all_read(const MpFetch *fetch);
 static MpFetchState next_trusted(MpFetch *fetch);
-static void report_progress(MpFetch *fetch);
 
 MpFetch *
 mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
@@ -167,7 +165,7 @@ mp_fetch_next(MpFetch *fetch, const MpRecord **record)
 	if (state == MP_FETCH_ROW)
 		fetch->rows++;
 	else if (state == MP_FETCH_WAIT && mp_progress_interval > 0)
-		report_progress(fetch);
+		mp_fetch_report(fetch);
 	MemoryContextSwitchTo(old);
 	return state;
 }
@@ -209,7 +207,8 @@ step(MpFetch *fetch, bool *progress)
 	state = read_slots(fetch, progress);
 	if (state == MP_FETCH_WAIT && fetch->judge != NULL)
 		state = read_judge(fetch, progress);
-	if (state != MP_FETCH_WAIT || fetch->judge != NULL || !all_read(fetch))
+	if (state != MP_FETCH_WAIT || fetch->judge != NULL ||
+		!mp_fetch_is_all_read(fetch))
 		return state;
 	if (fetch->way == MP_WAY_BY_PROJECT && !mp_fetch_choice_read_rest(fetch))
 		return MP_FETCH_WAIT;
@@ -603,17 +602,6 @@ read_judge(MpFetch *fetch, bool *progress)
 	return MP_FETCH_ROW;
 }
 
-static bool
-all_read(const MpFetch *fetch)
-{
-	if (!fetch->parents_done || mp_fetch_queued(fetch) > 0)
-		return false;
-	for (int i = 0; i < fetch->slot_count; i++)
-		if (fetch->slots[i].state != MP_SLOT_FREE)
-			return false;
-	return true;
-}
-
 /* Every pair of the pinned accounts and projects. */
 static MpFetchState
 next_trusted(MpFetch *fetch)
@@ -633,22 +621,4 @@ next_trusted(MpFetch *fetch)
 	mp_record_set_integer(&fetch->record, MP_FIELD_ORGANIZATION_ID,
 						  fetch->settings->organization_id);
 	return MP_FETCH_ROW;
-}
-
-static void
-report_progress(MpFetch *fetch)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (fetch->children_started < 2)
-		return;
-	if (!TimestampDifferenceExceeds(fetch->next_notice, now,
-									mp_progress_interval))
-		return;
-	fetch->next_notice = now;
-	ereport(NOTICE,
-			(errmsg("%s: " INT64_FORMAT " of " INT64_FORMAT " requests done",
-					mp_relation_get(fetch->lookup.relation)->name,
-					fetch->children_done,
-					fetch->children_started + mp_fetch_queued(fetch))));
 }

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "utils/timestamp.h"
+
 #include "base/ids.h"
 #include "catalog/array.h"
 #include "remote/fetch_state.h"
@@ -213,6 +215,35 @@ mp_fetch_clear(MpFetch *fetch)
 	fetch->named = NULL;
 	fetch->queue.used = fetch->queue.read = 0;
 	fetch->children_started = fetch->children_done = 0;
+}
+
+bool
+mp_fetch_is_all_read(const MpFetch *fetch)
+{
+	if (!fetch->parents_done || mp_fetch_queued(fetch) > 0)
+		return false;
+	for (int i = 0; i < fetch->slot_count; i++)
+		if (fetch->slots[i].state != MP_SLOT_FREE)
+			return false;
+	return true;
+}
+
+void
+mp_fetch_report(MpFetch *fetch)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (fetch->children_started < 2)
+		return;
+	if (!TimestampDifferenceExceeds(fetch->next_notice, now,
+									mp_progress_interval))
+		return;
+	fetch->next_notice = now;
+	ereport(NOTICE,
+			(errmsg("%s: " INT64_FORMAT " of " INT64_FORMAT " requests done",
+					mp_relation_get(fetch->lookup.relation)->name,
+					fetch->children_done,
+					fetch->children_started + mp_fetch_queued(fetch))));
 }
 
 /* What was kept of an answer that has not ended well. */

@@ -194,4 +194,12 @@ extern void mp_fetch_drop_call(MpFetch *fetch, MpCall **call);
 /* Cancel what is under way and forget all parents. */
 extern void mp_fetch_clear(MpFetch *fetch);
 
+/* ---- progress ---- */
+
+/* Are there no parents left, and no slot that reads? */
+extern bool mp_fetch_is_all_read(const MpFetch *fetch);
+
+/* Tell the client how far a read of many requests is, if it is time to. */
+extern void mp_fetch_report(MpFetch *fetch);
+
 #endif							/* MP_REMOTE_FETCH_STATE_H */
