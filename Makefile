@@ -30,6 +30,7 @@ OBJS = \
 	src/base/rectangle.o \
 	src/base/rfc3339.o \
 	src/catalog/closest.o \
+	src/catalog/declaration.o \
 	src/catalog/integer.o \
 	src/catalog/option.o \
 	src/catalog/option_file.o \

@@ -16,11 +16,13 @@
 #include "catalog/pg_type.h"
 #include "foreign/foreign.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "catalog/closest.h"
 #include "catalog/compat.h"
+#include "catalog/declaration.h"
 #include "catalog/option.h"
 #include "catalog/relation.h"
 
@@ -98,6 +100,9 @@ static const MpRelation relations[MP_RELATION_COUNT] = {
 	},
 };
 
+static void take_declaration(MpTable *table,
+							 const MpDeclaration *declaration);
+static void find_declaration(MpTable *table, Relation rel);
 static const char *object_of(Relation rel);
 static const MpRelation *find_relation(Relation rel);
 static bool is_computed(Relation rel, Form_pg_attribute att);
@@ -136,12 +141,49 @@ mp_relation_open(Relation rel)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
 	MpTable    *table = palloc0(sizeof(MpTable));
+	const MpDeclaration *known =
+		mp_declaration_recall(RelationGetRelid(rel));
 
-	table->relation = find_relation(rel);
 	table->name = pstrdup(RelationGetRelationName(rel));
 	table->natts = desc->natts;
 	table->attributes = palloc0(sizeof(MpAttribute) * (Size) desc->natts);
 	for (int i = 0; i < desc->natts; i++)
+		table->attributes[i].name =
+			pstrdup(NameStr(TupleDescAttr(desc, i)->attname));
+	if (known != NULL)
+		take_declaration(table, known);
+	else
+		find_declaration(table, rel);
+
+	for (int i = 0; i < desc->natts; i++)
+		if (table->attributes[i].column != NULL)
+			open_attribute(&table->attributes[i], TupleDescAttr(desc, i));
+	return table;
+}
+
+static void
+take_declaration(MpTable *table, const MpDeclaration *declaration)
+{
+	Assert(table->natts == declaration->natts);
+	table->relation = declaration->relation;
+	for (int i = 0; i < table->natts; i++)
+		table->attributes[i].column = declaration->columns[i];
+}
+
+/* As the catalog has it; remembered if nothing is wrong with it. */
+static void
+find_declaration(MpTable *table, Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	MpDeclaration found = {
+		.relid = RelationGetRelid(rel),
+		.natts = table->natts,
+	};
+
+	table->relation = find_relation(rel);
+	found.relation = table->relation;
+	found.columns = palloc0(sizeof(MpColumn *) * (Size) table->natts);
+	for (int i = 0; i < table->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 
@@ -149,10 +191,11 @@ mp_relation_open(Relation rel)
 			continue;
 		table->attributes[i].column =
 			find_column(table->relation, rel, att->attnum);
-		open_attribute(&table->attributes[i], att);
 		refuse_twin(table, i);
+		found.columns[i] = table->attributes[i].column;
 	}
-	return table;
+	mp_declaration_remember(&found);
+	pfree(found.columns);
 }
 
 const MpRelation *
@@ -344,17 +387,15 @@ static void
 open_attribute(MpAttribute *attribute, Form_pg_attribute att)
 {
 	Oid			function;
-	bool		varlena;
 
-	attribute->name = pstrdup(NameStr(att->attname));
 	attribute->type = att->atttypid;
 	attribute->typmod = att->atttypmod;
 	attribute->direct = is_direct(attribute->column->field, att->atttypid,
 								  att->atttypmod);
+	if (attribute->direct)
+		return;
 	getTypeInputInfo(att->atttypid, &function, &attribute->input_param);
 	fmgr_info(function, &attribute->input);
-	getTypeOutputInfo(att->atttypid, &function, &varlena);
-	fmgr_info(function, &attribute->output);
 }
 
 /*
@@ -371,7 +412,8 @@ is_direct(MpField field, Oid type, int32 typmod)
 		case MP_VALUE_INTEGER:
 			return type == INT8OID;
 		case MP_VALUE_TEXT:
-			return type == TEXTOID || type == VARCHAROID;
+			return (type == TEXTOID || type == VARCHAROID) &&
+				GetDatabaseEncoding() == PG_UTF8;
 		case MP_VALUE_TIME:
 			return type == TIMESTAMPTZOID;
 		case MP_VALUE_BOOLEAN:

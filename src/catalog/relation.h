@@ -64,9 +64,8 @@ typedef struct MpAttribute
 	int32		typmod;
 	bool		direct;			/* the type is the field's own: no detour over
 								 * its text form */
-	FmgrInfo	input;
+	FmgrInfo	input;			/* of one that is not direct */
 	Oid			input_param;
-	FmgrInfo	output;
 } MpAttribute;
 
 /* A foreign table as this extension sees it; lives in the context it was made
@@ -145,6 +144,9 @@ extern char *mp_relation_time(const MpTable *table, TupleTableSlot *slot,
  */
 extern void mp_relation_show_role(const MpTable *table, TupleTableSlot *slot,
 								  const char *role);
+
+/* A datum's text form in the database's encoding, palloc'ed. */
+extern char *mp_relation_form(const MpAttribute *attribute, Datum datum);
 
 /* What the foreign table calls a field, for messages; our own name for it
  * where no attribute shows it. */

@@ -43,7 +43,6 @@ static char *to_server(const MpText *text);
 static Datum without_key(Datum document, const char *key);
 static Datum with_role(Datum document, const char *role);
 static Datum document_value(MpAttribute *attribute, Datum document);
-static char *value_form(MpAttribute *attribute, Datum datum);
 static Datum slot_datum(const MpTable *table, TupleTableSlot *slot,
 						MpField field, MpAttribute **attribute);
 
@@ -133,7 +132,7 @@ read_text(MpAttribute *attribute, const MpValue *value)
 {
 	const MpText *text = &value->as.text;
 
-	if (attribute->direct && GetDatabaseEncoding() == PG_UTF8)
+	if (attribute->direct)
 		return PointerGetDatum(cstring_to_text_with_len(text->data,
 														(int) text->length));
 	if (attribute->column->field == MP_FIELD_SECRET)
@@ -271,6 +270,7 @@ with_role(Datum document, const char *role)
 static Datum
 read_form(MpAttribute *attribute, char *text)
 {
+	Assert(!attribute->direct);
 	return InputFunctionCall(&attribute->input, text, attribute->input_param,
 							 attribute->typmod);
 }
@@ -293,6 +293,7 @@ mp_relation_show_role(const MpTable *table, TupleTableSlot *slot,
 	MpAttribute *attribute;
 	Datum	   *values;
 	Datum		document;
+	char	   *text;
 
 	if (attnum == InvalidAttrNumber || slot_attisnull(slot, attnum))
 		return;
@@ -302,9 +303,10 @@ mp_relation_show_role(const MpTable *table, TupleTableSlot *slot,
 	memcpy(values, slot->tts_values, sizeof(Datum) * (Size) desc->natts);
 	document = values[attnum - 1];
 	if (!attribute->direct)
-		document = DirectFunctionCall1(jsonb_in,
-									   CStringGetDatum(value_form(attribute,
-																  document)));
+	{
+		text = mp_relation_form(attribute, document);
+		document = DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
+	}
 	values[attnum - 1] = document_value(attribute,
 										with_role(document, role));
 	/* the values may lie in the tuple that the slot has now */
@@ -320,7 +322,7 @@ mp_relation_integer(const MpTable *table, AttrNumber attnum, Datum datum)
 
 	if (attribute->type == INT8OID)
 		return DatumGetInt64(datum);
-	text = value_form(attribute, datum);
+	text = mp_relation_form(attribute, datum);
 	return DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text)));
 }
 
@@ -363,7 +365,7 @@ mp_relation_text(const MpTable *table, TupleTableSlot *slot, MpField field)
 	if (attribute == NULL)
 		return NULL;
 	error_context_stack = &callback;
-	text = value_form(attribute, datum);
+	text = mp_relation_form(attribute, datum);
 	text = pg_server_to_any(text, (int) strlen(text), PG_UTF8);
 	error_context_stack = callback.previous;
 	return text;
@@ -381,8 +383,8 @@ mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 		return NULL;
 	if (attribute->type != TIMESTAMPTZOID)
 		datum = DirectFunctionCall3(timestamptz_in,
-									CStringGetDatum(value_form(attribute,
-															   datum)),
+									CStringGetDatum(mp_relation_form(attribute,
+																	 datum)),
 									ObjectIdGetDatum(InvalidOid),
 									Int32GetDatum(-1));
 	time = DatumGetTimestampTz(datum);
@@ -401,11 +403,18 @@ mp_relation_time(const MpTable *table, TupleTableSlot *slot, MpField field)
 	return text;
 }
 
-/* The text form, in the server's encoding. */
-static char *
-value_form(MpAttribute *attribute, Datum datum)
+/*
+ * The output function is looked up each time: only rows that are written need
+ * it, each of which costs far more.
+ */
+char *
+mp_relation_form(const MpAttribute *attribute, Datum datum)
 {
-	return OutputFunctionCall(&attribute->output, datum);
+	Oid			function;
+	bool		varlena;
+
+	getTypeOutputInfo(attribute->type, &function, &varlena);
+	return OidOutputFunctionCall(function, datum);
 }
 
 /* *attribute is NULL where the value is NULL or the table lacks the field. */

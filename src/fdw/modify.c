@@ -455,7 +455,7 @@ is_individual(const MpModify *modify, TupleTableSlot *planSlot)
 
 	if (isnull)
 		return true;
-	type = OutputFunctionCall(&attribute->output, datum);
+	type = mp_relation_form(attribute, datum);
 	type[strcspn(type, " ")] = '\0';	/* of char(n) */
 	return strcmp(type, "individual") == 0;
 }

@@ -86,7 +86,7 @@ sub _set_up
 	$run->('IMPORT FOREIGN SCHEMA mixpanel LIMIT TO (service_accounts) '
 		  . 'FROM SERVER file INTO work; '
 		  . 'ALTER FOREIGN TABLE work.service_accounts OPTIONS '
-		  . '(ADD object \'service_accounts\', ADD organization_id \''
+		  . '(ADD organization_id \''
 		  . SHORT . '\'); ALTER FOREIGN TABLE work.service_accounts '
 		  . 'RENAME TO short_list; '
 		  . 'ALTER FOREIGN TABLE work.short_list SET SCHEMA file');

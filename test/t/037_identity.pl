@@ -226,6 +226,47 @@ SQL
 	$other->quit;
 };
 
+# What the options of a table and of its columns say is remembered by a
+# session, not beyond a change of it, whoever makes it and whether it lasts.
+subtest 'a table is declared anew' => sub {
+	my $other = $test->connect;
+	my $read = 'SELECT seen FROM remembered WHERE id = 2';
+	my $alter = 'ALTER FOREIGN TABLE remembered';
+	my $name = $test->rows('SELECT username FROM mp.service_accounts WHERE id = 2');
+
+	start_over();
+	$test->rows("CREATE FOREIGN TABLE remembered (id bigint, seen text OPTIONS (field 'username')) "
+		  . "SERVER mixpanel OPTIONS (object 'service_accounts')");
+	is($test->rows($read), $name, 'as it was declared');
+	is($other->rows($read), $name, 'in another session too');
+	$other->rows("$alter ALTER seen OPTIONS (SET field 'organization_id')");
+	is($test->rows($read), '123', 'the field, changed by another session');
+	is($test->rows("BEGIN; $alter ALTER seen OPTIONS (SET field 'username'); $read"),
+		$name, 'changed in the transaction');
+	is($test->rows("SAVEPOINT a; $alter ALTER seen OPTIONS (SET field 'user_id'); "
+			  . "$read; ROLLBACK TO a; $read") =~ s/^.*\n//sr,
+		$name, 'a savepoint that was rolled back');
+	$test->rows('ROLLBACK');
+	is($test->rows($read), '123', 'the transaction rolled back');
+
+	$other->rows("$alter DROP COLUMN seen; $alter ADD COLUMN seen text OPTIONS (field 'username')");
+	is($test->rows($read), $name, 'a column dropped, another added');
+	$other->rows("DROP FOREIGN TABLE remembered; CREATE FOREIGN TABLE remembered "
+		  . "(seen text OPTIONS (field 'role'), id bigint OPTIONS (field 'service_account_id'), "
+		  . "project_id bigint) SERVER mixpanel OPTIONS (object 'project_memberships')");
+	is($test->rows("SELECT count(*), min(seen) <> '' FROM remembered WHERE id = 2"),
+		'2|t', 'another table of the same name');
+	$other->rows("$alter OPTIONS (SET object 'service_accounts')");
+	MixpanelTest::error_is($test->run($read), 'HV005',
+		'an object that lacks the fields',
+		message => qr/unknown field "service_account_id"/);
+	$other->rows("$alter OPTIONS (SET object 'project_memberships')");
+	is($test->rows('SELECT count(*) FROM remembered WHERE id = 2'), '2',
+		'and mended');
+	$test->rows('DROP FOREIGN TABLE remembered');
+	$other->quit;
+};
+
 $second->stop;
 $test->stop;
 done_testing();
