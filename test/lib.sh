@@ -302,14 +302,15 @@ stop_simulator()
 
 # ---- the cluster ----
 
-# A server of its own in the room, reachable through a socket there only.
+# A server of its own in the room, reachable through a socket there only, with
+# the given options of postgres.
 start_cluster()
 {
 	quietly as_owner "$bindir/initdb" -D "$room/data" -U postgres -A trust \
 		--encoding=UTF8 --locale=C --no-sync
 	cluster_started=yes
 	quietly as_owner "$bindir/pg_ctl" -D "$room/data" -l "$room/server.log" \
-		-w -t 30 -o "-k $room -c listen_addresses= -c fsync=off" start
+		-w -t 30 -o "-k $room -c listen_addresses= -c fsync=off $*" start
 	export PGHOST=$room PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
 	unset PGSERVICE PGOPTIONS PGPASSFILE
 }

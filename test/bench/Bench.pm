@@ -8,6 +8,8 @@ package Bench;
 use strict;
 use warnings;
 
+use Time::HiRes qw(time);
+
 use MixpanelSession;
 use MixpanelSimulator;
 
@@ -183,15 +185,17 @@ sub prepare
 }
 
 # One run of one way: a hash of ms, requests, connections, growth (kB of the
-# process that reads), and rows where they are known.
+# process that reads), refused (answers 429), and rows where they are known.
 sub run
 {
 	my ($self, $workload, $way) = @_;
 
 	$self->{simulator}->set(latency_ms => 0);
 	$self->_seed($workload) if $workload->{writes};
-	my $result = $way->{program}
-	  ? $self->_run_program($workload, $way)
+	my $result =
+		$way->{known} ? $way->{known}
+	  : $way->{program} ? $self->_run_program($workload, $way)
+	  : $way->{sessions} ? $self->_run_sessions($workload, $way)
 	  : $self->_run_sql($workload, $way);
 	$result->{round_trips} = $result->{ms} / $workload->{latency}
 	  if $workload->{latency};
@@ -270,6 +274,48 @@ sub _run_sql
 	  if $out !~ /^Aggregate/ && $out =~ /\(actual rows=(\d+)/;
 	$session->quit;
 	return \%result;
+}
+
+# The quota remembers what a server has answered, so each run has a server and
+# an organization of its own.
+sub _run_sessions
+{
+	my ($self, $workload, $way) = @_;
+	my $organization = 2000 + ++$self->{crowds};
+	my $name = "crowd_$organization";
+	my @sessions = map { MixpanelSession->new('') } @{ $way->{sessions} };
+
+	$self->{session}->rows("CREATE SCHEMA $name; "
+		  . $self->_server($name, 'plain',
+			"organization_id '$organization'" . ($way->{options} // ''))
+		  . "; IMPORT FOREIGN SCHEMA mixpanel FROM SERVER $name INTO $name");
+	$self->{simulator}
+	  ->reset(%{ $workload->{seed} }, organization => $organization);
+	$self->_begin($workload);
+	my $begun = time();
+	foreach my $i (0 .. $#sessions)
+	{
+		my $sql = $way->{sessions}[$i] =~ s/\$schema\b/$name/gr;
+
+		$sessions[$i]->begin("SET search_path = $name; $sql");
+	}
+	foreach my $session (@sessions)
+	{
+		my $result = $session->end;
+
+		die "$way->{name}: $result->{message}\n" if $result->{code};
+	}
+	my $ms = 1000 * (time() - $begun);
+	my $counts = $self->_counts($workload);
+
+	$_->quit foreach @sessions;
+	return {
+		ms => $ms,
+		requests => $counts->{requests},
+		connections => $counts->{connections},
+		refused => scalar(grep { ($_->{status} // 0) == 429 }
+			  @{ $self->{simulator}->log }),
+	};
 }
 
 sub _ca_file

@@ -1,7 +1,9 @@
 # The ways to do a workload: how each is prepared and what it runs.
 #
 # A way is a hash: name; program (arguments of a floor program) or sql (what is
-# timed) with open (what is not) before it.  Statements may say $url (of the
+# timed) with open (what is not) before it, or sessions (a statement for each,
+# all at once) with options of the server, or known (the result of a way that
+# can be reckoned and need not be run).  Statements may say $url (of the
 # list of accounts), $login, $ca and $schema, which stand for the API as the
 # workload reaches it.
 package BenchWays;
@@ -11,7 +13,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT_OK = qw(floor ours table python copied http all_of);
+our @EXPORT_OK = qw(floor reckoned ours together table python copied http all_of);
 
 my $arguments = q('$login', '$ca', '$url');
 
@@ -21,6 +23,27 @@ sub floor
 	my (@program) = @_;
 
 	return { name => 'floor', program => \@program };
+}
+
+# The least that it can take, without a program.
+sub reckoned
+{
+	my (%result) = @_;
+
+	return { name => 'floor', known => \%result };
+}
+
+# This extension in several sessions at once, on a server that no session has
+# used.
+sub together
+{
+	my ($name, $options, @sessions) = @_;
+
+	return {
+		name => $name,
+		options => $options,
+		sessions => \@sessions,
+	};
 }
 
 # This extension.  The session has read one account and, of what the workload

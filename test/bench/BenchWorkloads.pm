@@ -17,7 +17,7 @@ use warnings;
 
 use JSON::PP ();
 
-use BenchWays qw(floor ours table python copied http all_of);
+use BenchWays qw(floor reckoned ours together table python copied http all_of);
 
 # Runs a SELECT to its end without sending the rows anywhere.
 my $explain = 'EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF)';
@@ -271,6 +271,37 @@ sub insertion
 	};
 }
 
+# Eight sessions with so many lookups each, on an API that allows so many
+# requests a second: no way can take less than the quota's own time.
+sub crowd
+{
+	my ($sessions, $lookups, $rate) = @_;
+	my $count = $sessions * $lookups;
+	my @statements = map {
+		my $first = 2 + $_ * $lookups;
+		my $last = $first + $lookups - 1;
+
+		"SELECT count(*) FROM \$schema.project_memberships "
+		  . 'WHERE service_account_id = ANY (ARRAY(SELECT '
+		  . "generate_series($first, $last)))";
+	} 0 .. $sessions - 1;
+
+	return {
+		name => "$lookups lookups in each of $sessions sessions, "
+		  . "$rate requests a second allowed",
+		seed => { accounts => $count + 10, rate_limit => $rate },
+		ways => [
+			reckoned(
+				ms => 1000 * $count / $rate,
+				requests => $count,
+				refused => 0),
+			together('mixpanel_sa_fdw', '', @statements),
+			together("mixpanel_sa_fdw, rate_limit",
+				", rate_limit '$rate/s'", @statements),
+		],
+	};
+}
+
 # 100000 as "100,000".
 sub with_commas
 {
@@ -299,7 +330,8 @@ sub all
 		by_project($size),
 		partitions('a server each', 50),
 		partitions('one server', 8),
-		insertion());
+		insertion(),
+		crowd(8, 48, 30));
 }
 
 1;

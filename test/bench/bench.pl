@@ -21,7 +21,7 @@ use Bench;
 use BenchWorkloads;
 
 my @columns = qw(workload way runs median_ms ratio requests connections
-  growth_kb round_trips kb);
+  growth_kb round_trips kb refused);
 my ($quick, $only);
 
 GetOptions('quick' => \$quick, 'only=s' => \$only)
@@ -98,7 +98,7 @@ sub report
 	my %figure = map {
 		my $key = $_;
 		$key => median(map { $_->{$key} } @{$results});
-	} qw(ms requests connections growth round_trips bytes);
+	} qw(ms requests connections growth round_trips bytes refused);
 	my $number = sub { defined $_[1] ? sprintf $_[0], $_[1] : undef };
 
 	print join(',',
@@ -111,7 +111,8 @@ sub report
 			@figure{qw(requests connections growth)},
 			$number->('%.1f', $figure{round_trips}),
 			$number->('%.0f',
-				defined $figure{bytes} ? $figure{bytes} / 1024 : undef))),
+				defined $figure{bytes} ? $figure{bytes} / 1024 : undef),
+			$figure{refused})),
 	  "\n";
 	return;
 }
@@ -130,7 +131,7 @@ foreach my $workload (BenchWorkloads::all($size))
 	$bench->prepare($workload);
 	my $results = measure($workload, @ways);
 	check_rows($workload, $results);
-	my $floor = $ways[0]{program}
+	my $floor = $ways[0]{program} || $ways[0]{known}
 	  ? median(map { $_->{ms} } @{ $results->{ $ways[0]{name} } })
 	  : undef;
 	report($workload, $_, $results->{ $_->{name} }, $floor) foreach @ways;

@@ -50,7 +50,7 @@ install_extension
 
 make_room
 copy_to_room test/bench test/perl test/simulator/simulator
-start_cluster
+start_cluster -c shared_preload_libraries=mixpanel_sa_fdw
 
 # The rows, one for each way to do a workload, come in CSV; the rest is for
 # whoever watches.

@@ -82,6 +82,32 @@ sub refused
 
 sub sent { return scalar @{ $simulator->log }; }
 
+# While all of the sessions of load() want something: the fewest answers that
+# one of them was given, and an equal share.
+sub least_share
+{
+	my ($sessions, $count) = @_;
+	my @lookups = map {
+		{ session => int(($_->{path} =~ m{/service-accounts/(\d+)/}
+				  ? $1 - 2 : -1) / $count), status => $_->{status} // 0 }
+	} grep { $_->{path} =~ m{/service-accounts/\d+/} }
+	  sort { $a->{started_ms} <=> $b->{started_ms} } @{ $simulator->log };
+	my (%begun, %given, $total);
+
+	foreach my $lookup (@lookups)
+	{
+		my $all = keys %begun == $sessions;
+
+		$begun{ $lookup->{session} } = 1;
+		next unless $all && $lookup->{status} == 200;
+		$total++;
+		$given{ $lookup->{session} }++;
+		last if $given{ $lookup->{session} } == $count / 2;
+	}
+	my ($least) = sort { $a <=> $b }
+	  map { $given{$_} // 0 } 0 .. $sessions - 1;
+	return ($least, $total / $sessions);
+}
 
 subtest 'eight sessions, the server gives 30 a second' => sub {
 	limited_place({ rate_limit => 30 });
@@ -91,6 +117,11 @@ subtest 'eight sessions, the server gives 30 a second' => sub {
 	cmp_ok(refused(), '<=', 8, 'and hardly a request is refused');
 	is(quota('shared, in_flight, waiting, requests, refused'),
 		join('|', 't', 0, 0, sent(), refused()), 'it is counted');
+
+	my ($least, $share) = least_share(SESSIONS, LOOKUPS);
+	cmp_ok($share, '>=', LOOKUPS / 4, 'the sessions want something together');
+	cmp_ok($least, '>=', $share / 2, 'none gets less than half of its share');
+	note "$least of $share";
 };
 
 subtest 'one session, the server gives 5 a second' => sub {
