@@ -27,6 +27,7 @@ OBJS = \
 	src/base/file.o \
 	src/base/ids.o \
 	src/base/mask.o \
+	src/base/paging.o \
 	src/base/rectangle.o \
 	src/base/rfc3339.o \
 	src/catalog/closest.o \

@@ -50,9 +50,12 @@ struct MpCall
 	MpJsonMember *members;		/* the cursor's; NULL before */
 	bool		in_array;
 	int64_t		project_number; /* how many were looked at */
+	int64_t		project_total;	/* how many it says there are; -1: it does
+								 * not */
 };
 
 static bool check_single(MpCall *call);
+static void check_denial(MpCall *call, const MpText *element);
 static void note_id(MpCall *call, const MpText *element);
 static MpCallState next_element(MpCall *call, MpRecord *record);
 static void begin_anew(MpCall *call);
@@ -69,6 +72,7 @@ static bool take_project(MpCall *call, const MpJsonString *name,
 static bool check_envelope(MpCall *call, const char *text, size_t length);
 static void blame_field(MpCall *call, const char *text, size_t length);
 static bool judge_envelope(MpCall *call, const MpEnvelope *envelope);
+static bool is_part(const MpEnvelope *envelope, int64_t count);
 static bool judge_headers(MpCall *call);
 static MpCallState fail(MpCall *call, MpProblemKind kind, const char *reason);
 static void read_message(MpCall *call);
@@ -245,8 +249,13 @@ check_single(MpCall *call)
 	while ((event = mp_json_stream_next(call->stream, &bytes, &length,
 										&element.data, &element.length)) ==
 		   MP_JSON_ELEMENT)
+	{
 		if (call->kind == MP_CALL_CREATE_ACCOUNT)
 			note_id(call, &element);
+		check_denial(call, &element);
+	}
+	if (call->failed)
+		return false;
 	if (event == MP_JSON_BAD)
 		fail(call, MP_PROBLEM_BODY, mp_json_stream_error(call->stream));
 	else if (mp_json_stream_count(call->stream) > 1)
@@ -257,6 +266,18 @@ check_single(MpCall *call)
 	call->checked = true;
 	mp_json_stream_reset(call->stream);
 	return !call->failed;
+}
+
+/* An account that comes with an error within its own object. */
+static void
+check_denial(MpCall *call, const MpText *element)
+{
+	MpEnvelope	envelope;
+
+	if (!call->failed &&
+		mp_envelope_read(element->data, element->length, &envelope) &&
+		envelope.says_error && envelope.id != 0)
+		judge_envelope(call, &envelope);
 }
 
 /* The new account's, which counts whatever else the answer says. */
@@ -440,6 +461,9 @@ next_project(MpCall *call, MpRecord *record)
 	/* all of it was checked before: it can only end */
 	if (!more || !mp_json_cursor_value(&call->projects, &project))
 	{
+		if (call->project_total > call->project_number ||
+			answer->total > call->project_number)
+			return fail(call, MP_PROBLEM_PAGES, NULL);
 		call->done = true;
 		return MP_CALL_DONE;
 	}
@@ -471,6 +495,7 @@ load_me(MpCall *call)
 		fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
 		return false;
 	}
+	call->project_total = envelope.has_total ? envelope.total : -1;
 	text = &envelope.projects.text;
 	call->members = malloc(MP_JSON_MEMBERS(text->length) *
 						   sizeof(MpJsonMember));
@@ -580,12 +605,24 @@ judge_envelope(MpCall *call, const MpEnvelope *envelope)
 			call->problem.fault.id = 0;
 		fail(call, MP_PROBLEM_ERROR_BODY, NULL);
 	}
+	else if (!of_several && !mp_call_has_records(call->kind) &&
+			 mp_http_answer(call->request)->elsewhere && !envelope->affirms)
+		fail(call, MP_PROBLEM_BODY,
+			 "it does not say that it is a success, and came from another path, to which a redirect led");
 	else if (of_several && envelope->says_more)
 		fail(call, MP_PROBLEM_PAGES, NULL);
 	else if (mp_call_is_list(call->kind) &&
-			 envelope->total > mp_json_stream_count(call->stream))
+			 is_part(envelope, mp_json_stream_count(call->stream)))
 		fail(call, MP_PROBLEM_PAGES, NULL);
 	return !call->failed;
+}
+
+/* Of so many elements: is there a total above, or is the page full? */
+static bool
+is_part(const MpEnvelope *envelope, int64_t count)
+{
+	return envelope->total > count ||
+		(envelope->page_size > 0 && count >= envelope->page_size);
 }
 
 /*
@@ -642,6 +679,13 @@ read_message(MpCall *call)
 	size_t		length = mp_http_peek(call->request, &bytes);
 	MpEnvelope	envelope;
 
-	(void) mp_envelope_read(bytes, length, &envelope);
+	for (; length > 0 && memchr(" \t\r\n", *bytes, 4) != NULL; length--)
+		bytes++;
+	if (length == 0)
+		return;
+	if (mp_envelope_read(bytes, length, &envelope))
+		call->problem.foreign = !envelope.is_container;
+	else
+		call->problem.foreign = !envelope.is_cut;
 	memcpy(call->message, envelope.words.text, sizeof(call->message));
 }

@@ -22,11 +22,16 @@
 typedef struct MpEnvelope
 {
 	bool		no_memory;		/* it ran out: nothing else is known */
-	bool		is_object;
+	bool		is_container;	/* an object or array */
+	bool		is_cut;			/* no valid JSON, but it may be the beginning of
+								 * an object or array, or memory ran out */
 	bool		says_error;		/* it denies what its status tells */
 	bool		says_more;		/* there are further elements */
 	int64_t		total;			/* how many elements there are in all; -1: it
 								 * does not say */
+	int64_t		page_size;		/* as many elements fill a page that nothing
+								 * says is the last; -1: there is none */
+	bool		affirms;		/* it says that it is a success */
 	int64_t		id;				/* of the object, or of its results; 0: none */
 	MpJsonValue projects;		/* of "results", else of the object itself;
 								 * null if there are none */
@@ -36,7 +41,9 @@ typedef struct MpEnvelope
 	/* envelope.c's own */
 	bool		has_results;
 	bool		is_first_page;	/* "page": 1 */
-	bool		is_only_page;	/* "pages": 1 */
+	bool		is_paged;		/* a page or an offset is named */
+	bool		is_last_page;	/* "pages": 1, "next": null, "has_more": false */
+	bool		has_total;		/* a total that counts all elements */
 	bool		denies;			/* an error, whatever the status says */
 	bool		is_no_success;	/* a status that is not ok */
 	bool		is_failure;		/* a status that is a failure's */

@@ -5,7 +5,7 @@
  *
  *		Link: <...>; rel="next"			RFC 8288
  *		Content-Range: items 0-2/250	RFC 9110, 14.4; here of any status
- *		X-Total-Count, X-Next-Page ...	of no standard
+ *		X-Total-Count, X-Next-Page ...	of no standard: see base/paging.h
  *
  * Must not know what a page holds.
  *
@@ -15,9 +15,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/paging.h"
 #include "http/http_state.h"
 
-static const char *find_header(CURL *easy, const char *name, size_t i);
+static void read_header(const char *name, const char *value,
+						MpAnswer *answer);
+static void read_named(MpPagingName kind, const char *value,
+					   MpAnswer *answer);
+static bool is_denial(const char *value);
 static bool is_next_link(const char *value);
 static bool has_relation_next(const char *parameters, const char *end);
 static void read_range(const char *value, MpAnswer *answer);
@@ -26,48 +31,81 @@ static int64_t read_number(const char *text);
 void
 mp_http_paging_read(CURL *easy, MpAnswer *answer)
 {
-	static const char *const next[] = {
-		"X-Next-Page", "X-Next-Cursor", "X-Next", "X-Has-More",
-		"X-Continuation-Token",
-	};
-	static const char *const totals[] = {
-		"X-Total-Count", "X-Total", "X-Total-Results",
-	};
-	const char *value;
-	size_t		i;
+	struct curl_header *header = NULL;
 
-	for (i = 0; (value = find_header(easy, "Link", i)) != NULL; i++)
-		answer->says_more |= is_next_link(value);
-	for (i = 0; i < sizeof(next) / sizeof(next[0]); i++)
-	{
-		value = find_header(easy, next[i], 0);
-		if (value == NULL)
-			continue;
-		value += strspn(value, " \t\r\n");
-		answer->says_more |= *value != '\0' &&
-			strcasecmp(value, "false") != 0 && strcasecmp(value, "null") != 0;
-	}
-	for (i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
-	{
-		value = find_header(easy, totals[i], 0);
-		if (value != NULL && read_number(value) > answer->total)
-			answer->total = read_number(value);
-	}
-	value = find_header(easy, "Content-Range", 0);
-	if (value != NULL)
-		read_range(value, answer);
+	/* those that came behind the body count as well */
+	while ((header = curl_easy_nextheader(easy, CURLH_HEADER | CURLH_TRAILER,
+										  -1, header)) != NULL)
+		read_header(header->name, header->value, answer);
 }
 
-/* The i-th header of that name, or NULL. */
-static const char *
-find_header(CURL *easy, const char *name, size_t i)
+static void
+read_header(const char *name, const char *value, MpAnswer *answer)
 {
-	struct curl_header *header;
+	char		folded[MP_PAGING_NAME];
 
-	if (curl_easy_header(easy, name, i, CURLH_HEADER, -1, &header)
-		!= CURLHE_OK)
-		return NULL;
-	return header->value;
+	if (strcasecmp(name, "Link") == 0)
+		answer->says_more |= is_next_link(value);
+	else if (strcasecmp(name, "Content-Range") == 0)
+		read_range(value, answer);
+	else
+	{
+		mp_paging_fold(name, strlen(name), folded);
+		read_named(mp_paging_header(folded), value, answer);
+	}
+}
+
+/* A page or an offset by itself says nothing of what comes behind. */
+static void
+read_named(MpPagingName kind, const char *value, MpAnswer *answer)
+{
+	int64_t		number = read_number(value);
+
+	switch (kind)
+	{
+		case MP_PAGING_MORE:
+		case MP_PAGING_CURSOR:
+			answer->says_more |= !is_denial(value);
+			break;
+		case MP_PAGING_END:
+			answer->says_more |= strncasecmp(value, "false", 5) == 0;
+			break;
+		case MP_PAGING_TOTAL:
+		case MP_PAGING_COUNT:
+			if (number > answer->total)
+				answer->total = number;
+			break;
+		case MP_PAGING_PAGES:
+		case MP_PAGING_PAGE:
+			answer->says_more |= number > 1;
+			break;
+		case MP_PAGING_OFFSET:
+			answer->says_more |= number > 0;
+			break;
+		case MP_PAGING_NOTHING:
+		case MP_PAGING_SIZE:
+		case MP_PAGING_LIMIT:
+		case MP_PAGING_REST:
+			break;
+	}
+}
+
+/* Empty, or a word or number that says no. */
+static bool
+is_denial(const char *value)
+{
+	static const char *const denials[] = {
+		"", "false", "null", "none", "no", "0", "\"\"", "{}", "[]",
+	};
+	size_t		length;
+
+	value += strspn(value, " \t\r\n");
+	length = strcspn(value, " \t\r\n");
+	for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++)
+		if (strlen(denials[i]) == length &&
+			strncasecmp(value, denials[i], length) == 0)
+			return true;
+	return false;
 }
 
 /* Addresses in angle brackets, each with its parameters. */
@@ -133,7 +171,7 @@ read_range(const char *value, MpAnswer *answer)
 		answer->says_more = true;
 }
 
-/* -1 if it is none. */
+/* -1 if it is none; "1,250" is one. */
 static int64_t
 read_number(const char *text)
 {
@@ -142,9 +180,9 @@ read_number(const char *text)
 	text += strspn(text, " \t");
 	if (!isdigit((unsigned char) *text))
 		return -1;
-	for (; isdigit((unsigned char) *text); text++)
+	for (; isdigit((unsigned char) *text) || *text == ','; text++)
 	{
-		if (number < INT64_MAX / 100)
+		if (*text != ',' && number < INT64_MAX / 100)
 			number = number * 10 + (*text - '0');
 	}
 	return number;

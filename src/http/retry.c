@@ -68,8 +68,7 @@ mp_http_retry_wait(const MpRequest *request, MpOutcome outcome)
 bool
 mp_http_retry_is_doubtful(const MpAnswer *answer, MpOutcome outcome)
 {
-	if (!answer->maybe_sent || outcome == MP_OUTCOME_REDIRECT_REFUSED ||
-		outcome == MP_OUTCOME_REDIRECT_LOOP)
+	if (!answer->maybe_sent)
 		return false;
 	if (outcome != MP_OUTCOME_STATUS)
 		return true;

@@ -137,20 +137,19 @@ mp_error_status(const MpCall *call)
 bool
 mp_error_is_foreign(const MpCall *call)
 {
-	const char *bytes;
-	size_t		length;
+	return mp_error_status(call) >= 400 &&
+		(mp_call_problem(call)->answer->elsewhere ||
+		 mp_call_problem(call)->foreign);
+}
 
-	if (mp_error_status(call) < 400)
-		return false;
-	if (mp_call_problem(call)->answer->elsewhere)
-		return true;
-	length = mp_http_peek(mp_call_request(call), &bytes);
-	while (length > 0 && strchr(" \t\r\n", *bytes) != NULL)
-	{
-		bytes++;
-		length--;
-	}
-	return length > 0 && *bytes != '{' && *bytes != '[';
+bool
+mp_error_is_redirect(const MpCall *call)
+{
+	const MpProblem *problem = mp_call_problem(call);
+
+	return problem->answer != NULL && problem->kind == MP_PROBLEM_HTTP &&
+		(problem->answer->outcome == MP_OUTCOME_REDIRECT_REFUSED ||
+		 problem->answer->outcome == MP_OUTCOME_REDIRECT_LOOP);
 }
 
 /* Why there was no answer that could be read */

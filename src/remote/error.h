@@ -48,6 +48,9 @@ extern char *mp_error_text(const char *text);
  */
 extern bool mp_error_is_foreign(const MpCall *call);
 
+/* Did it end with a redirect that was not followed? */
+extern bool mp_error_is_redirect(const MpCall *call);
+
 /* The final HTTP status of a failed call; 0 where it failed otherwise. */
 extern int	mp_error_status(const MpCall *call);
 

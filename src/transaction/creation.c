@@ -20,9 +20,10 @@ MP_NORETURN static void raise_failure(MpCreation *creation,
 									  const MpNewAccount *account,
 									  const char *table, TimestampTz start);
 MP_NORETURN static void raise_both(MpCreation *creation);
-static bool has_secret(const MpRecord *record);
-MP_NORETURN static void raise_no_secret(const MpCreation *creation,
-										const char *title);
+MP_NORETURN static void raise_no_secret(MpCreation *creation,
+										const MpNewAccount *account,
+										const char *table, TimestampTz start,
+										MpRecord *record);
 
 MpRecord *
 mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
@@ -47,11 +48,11 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 		mp_record_release(record);
 		raise_failure(creation, account, table, start);
 	}
+	if (!mp_creation_has_secret(record))
+		raise_no_secret(creation, account, table, start, record);
 	answer = mp_creation_note_made(creation,
 								   record->values[MP_FIELD_ID].as.integer);
 	mp_session_check_client();
-	if (!has_secret(record))
-		raise_no_secret(creation, mp_call_title(answer));
 	return record;
 }
 
@@ -100,22 +101,30 @@ raise_both(MpCreation *creation)
 	mp_error_throw(&error);
 }
 
-static bool
-has_secret(const MpRecord *record)
+bool
+mp_creation_has_secret(const MpRecord *record)
 {
 	const MpValue *secret = &record->values[MP_FIELD_SECRET];
 
 	return secret->present && secret->as.text.length > 0;
 }
 
-/* The rollback deletes the account: nobody could ever use it. */
+/*
+ * Nobody could ever use it, so it is deleted again; but an answer without a
+ * secret may as well name an account that was there before, as where the
+ * username is taken.  The list of accounts tells.
+ */
 static void
-raise_no_secret(const MpCreation *creation, const char *title)
+raise_no_secret(MpCreation *creation, const MpNewAccount *account,
+				const char *table, TimestampTz start, MpRecord *record)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_FDW_INVALID_DATA_TYPE),
-			 errmsg("the answer to %s is not what the API documents", title),
-			 errdetail("Record 1 (id " INT64_FORMAT "), field \"secret\": is missing, and so is \"token\".\n"
-					   "The new service account is deleted again.",
-					   creation->id)));
+	int64		id = record->values[MP_FIELD_ID].as.integer;
+	MpError		error = {.sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE};
+
+	error.message = psprintf("the answer to %s is not what the API documents",
+							 mp_call_title(creation->create));
+	error.detail = psprintf("Record 1 (id " INT64_FORMAT "), field \"secret\": is missing, and so is \"token\".",
+							id);
+	mp_record_release(record);
+	mp_creation_raise_unsure(creation, account, table, start, &error, id);
 }

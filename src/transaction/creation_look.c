@@ -42,42 +42,56 @@ void
 mp_creation_raise_unknown(MpCreation *creation, const MpNewAccount *account,
 						  const char *table, TimestampTz start)
 {
-	const MpSettings *settings = mp_changeset_target(creation->target);
 	const MpProblem *problem = mp_call_problem(creation->create);
 	int64		named = problem->kind == MP_PROBLEM_BODY ?
 		problem->fault.id : 0;
+	MpError		error;
+
+	mp_error_describe(creation->create,
+					  mp_changeset_target(creation->target), &error);
+	mp_creation_raise_unsure(creation, account, table, start, &error, named);
+}
+
+/* A redirect keeps its own SQLSTATE, and the hint that goes with it. */
+void
+mp_creation_raise_unsure(MpCreation *creation, const MpNewAccount *account,
+						 const char *table, TimestampTz start,
+						 MpError *error, int64 named)
+{
+	const MpSettings *settings = mp_changeset_target(creation->target);
+	bool		redirected =
+		mp_error_is_redirect(creation->create);
 	const char *title = pstrdup(mp_call_title(creation->create));
 	char	   *name = pstrdup(creation->username);
-	MpError		error;
 	char	   *found;
 	MpLook		look = {settings, account, start, 0, 0};
 
-	mp_error_describe(creation->create, settings, &error);
 	mp_creation_end_create(creation, MP_CREATION_UNKNOWN);
 	if (mp_attempt(find_likely, &look) != NULL)
 		look.count = -1;
 	if (look.count == 1 && look.id == named)
 	{
 		(void) mp_creation_note_made(creation, named);
-		raise_spoilt(&error, name, named);
+		raise_spoilt(error, name, named);
 	}
 	mp_creation_pop(creation);
-	error.message = psprintf("the outcome of %s is unknown: %s", title,
-							 error.message);
+	error->message = psprintf("the outcome of %s is unknown: %s", title,
+							  error->message);
 	found = say_found(name, look.id, look.count);
-	if (error.sqlstate != ERRCODE_FDW_INVALID_DATA_TYPE)
+	if (error->sqlstate != ERRCODE_FDW_INVALID_DATA_TYPE && !redirected)
 	{
-		error.sqlstate = ERRCODE_CONNECTION_FAILURE;
-		error.detail = NULL;
+		error->sqlstate = ERRCODE_CONNECTION_FAILURE;
+		error->detail = NULL;
 	}
-	error.detail = error.detail == NULL ? found :
-		psprintf("%s\n%s", error.detail, found);
-	error.hint = look.count == 1 ?
-		psprintf("To remove it: DELETE FROM %s WHERE id = " INT64_FORMAT ";",
-				 table, look.id) :
-		psprintf("To look for it: SELECT id, username, created FROM %s WHERE starts_with(username, %s);",
-				 table, quote_literal_cstr(name));
-	mp_error_throw(&error);
+	error->detail = error->detail == NULL ? found :
+		psprintf("%s\n%s", error->detail, found);
+	if (look.count == 1)
+		error->hint = psprintf("To remove it: DELETE FROM %s WHERE id = " INT64_FORMAT ";",
+							   table, look.id);
+	else if (!redirected || error->hint == NULL)
+		error->hint = psprintf("To look for it: SELECT id, username, created FROM %s WHERE starts_with(username, %s);",
+							   table, quote_literal_cstr(name));
+	mp_error_throw(error);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog/compat.h"
+#include "remote/error.h"
 #include "remote/session.h"
 #include "transaction/changeset.h"
 #include "transaction/creation.h"
@@ -97,5 +98,16 @@ MP_NORETURN extern void mp_creation_raise_unknown(MpCreation *creation,
 												  const MpNewAccount *account,
 												  const char *table,
 												  TimestampTz start);
+
+/* The same of an answer that was read, with what is wrong with it, and the
+ * account that it names; 0: none. */
+MP_NORETURN extern void mp_creation_raise_unsure(MpCreation *creation,
+												 const MpNewAccount *account,
+												 const char *table,
+												 TimestampTz start,
+												 MpError *error, int64 named);
+
+/* A new account's answer has its secret. */
+extern bool mp_creation_has_secret(const MpRecord *record);
 
 #endif							/* MP_TRANSACTION_CREATION_STATE_H */

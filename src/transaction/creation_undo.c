@@ -155,6 +155,12 @@ take_answer(MpCreation *creation)
 		case MP_CALL_WAIT:
 			break;
 		case MP_CALL_RECORD:
+			if (!mp_creation_has_secret(&record))
+			{
+				/* perhaps of an account that was there before */
+				mp_creation_end_create(creation, MP_CREATION_UNKNOWN);
+				break;
+			}
 			id = record.values[MP_FIELD_ID].as.integer;
 			mp_call_free(mp_creation_note_made(creation, id));
 			break;

@@ -464,12 +464,21 @@ failure_tells(const MpCall *call, int count)
 		case 415:
 		case 429:
 			return MP_EVIDENCE_REFUSED;
+		case 400:
+		case 403:
+		case 404:
+		case 409:
+		case 410:
+		case 422:
+			return count > 1 ? MP_EVIDENCE_PARTLY : MP_EVIDENCE_REFUSED;
 		case 408:
 		case 425:
 		case 499:
 			return MP_EVIDENCE_LOST;
 		default:
-			return count > 1 ? MP_EVIDENCE_PARTLY : MP_EVIDENCE_REFUSED;
+			/* a redirect may lead to what was made of it; and others of 4xx
+			 * are not known to come from the API */
+			return status < 400 ? MP_EVIDENCE_LOST : MP_EVIDENCE_PARTLY;
 	}
 }
 

@@ -66,7 +66,8 @@ EXCEPTION WHEN query_canceled OR OTHERS THEN
 	RETURN t;
 END $$;
 
--- Ask until there is an answer: faults do not last.
+-- Ask until there is an answer: faults do not last.  A 429 that says when to
+-- come again holds back all requests until then.
 CREATE FUNCTION ask(sql text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	answer told;
@@ -76,6 +77,7 @@ BEGIN
 		IF answer.state = '' THEN
 			RETURN answer.value;
 		END IF;
+		PERFORM pg_sleep(0.1) WHERE answer.state = '53400';
 	END LOOP;
 	RAISE EXCEPTION 'no answer to %: % %', sql, answer.state, answer.message;
 END $$;

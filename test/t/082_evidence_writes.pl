@@ -105,13 +105,35 @@ my @calls = (
 my $page = '<html><body>gateway</body></html>';
 my $no = { status => 'error', error => 'no' };
 
-# Answers that are given in place of the real one.
+# Answers that are given in place of the real one, and their headers.
+my ($true, $false) = (JSON::PP::true, JSON::PP::false);
 my @lies = (
 	[ 'status error', 200, { status => 'error', error => 'no' } ],
 	[ 'a page', 200, $page ],
 	(map { [ "$_", $_, $no ] } 400, 403, 404, 405, 408, 409, 410, 422, 499, 500),
 	(map { [ "$_, a page", $_, $page ] } 403, 404, 410, 500),
-	[ '404, empty', 404, undef ]);
+	[ '404, empty', 404, undef ],
+
+	# a success that denies itself, of one or of each
+	[ 'a list of denials', 200, [ { id => 2, success => $false } ] ],
+	[ 'a denial in the results', 200, { status => 'ok', results => { ok => $false } } ],
+	[ 'a list of failures', 200, { results => [ { id => 2, status => 'error' } ] } ],
+	[ 'false', 200, 'false' ],
+	[ '206', 206, { status => 'ok' } ],
+	[ '207', 207, { status => 'ok' } ],
+
+	# what is no JSON, but looks like it at first
+	[ '404, brackets', 404, '[gateway] not found' ],
+	[ '403, braces', 403, '{forbidden}' ],
+
+	# redirects: to where the outcome is, to nowhere, to somebody else
+	[ '303', 303, undef, Location => '/api/app/organizations/123' ],
+	[ '302, no Location', 302, undef ],
+	[ '302, another host', 302, undef, Location => 'https://login.example/' ],
+	[ '304', 304, undef ],
+
+	# statuses that the API does not have
+	(map { [ "$_", $_, $no ] } 402, 418, 423, 451, 460, 494, 520));
 
 # Is that so in the API?
 sub holds
@@ -208,7 +230,7 @@ sub is_believed
 	return 0
 	  if !$after
 	  || keys %{ $call->{changes} } > 1
-	  || grep { $_ == $status } 200, 408, 499, 500;
+	  || !grep { $_ == $status } 400, 403, 404, 405, 409, 410, 422;
 	return $call->{method} ne 'DELETE' || $status !~ /^(404|410)$/;
 }
 
@@ -218,7 +240,7 @@ foreach my $call (@calls)
 
 	foreach my $lie (@lies)
 	{
-		my ($name, $status, $body) = @$lie;
+		my ($name, $status, $body, %headers) = @$lie;
 
 		foreach my $after (0, 1)
 		{
@@ -232,6 +254,7 @@ foreach my $call (@calls)
 					status => $status,
 					defined $body ? (body => $body) : (),
 					ref $body ? () : (content_type => 'text/html'),
+					%headers ? (headers => \%headers) : (),
 					after => $after ? JSON::PP::true : JSON::PP::false,
 					count => $count);
 				$fine &= check_case($call,

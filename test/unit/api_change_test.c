@@ -213,6 +213,39 @@ test_pages(void)
 		"\"links\":[{\"rel\":\"self\"},{\"rel\":\"next\",\"href\":\"/2\"}]",
 		"\"response_metadata\":{\"next_cursor\":\"x\"}", "\"cursor\":\"x\"",
 		"\"pageInfo\":{\"hasNextPage\":true}", "\"next\":[\"/2\"]",
+
+		/* numbers in other forms, and names of other words */
+		"\"total\":2.0", "\"total\":2.5e2", "\"total\":\"250.0\"",
+		"\"total\":\"1,250\"", "\"total\":\"250+\"", "\"total\":\">250\"",
+		"\"Total\":\" 250 \"", "\"total\":1e400", "\"total-results\":2",
+		"\"numResults\":2", "\"total_service_accounts\":2",
+		"\"fullCount\":2", "\"totalNumberOfItems\":2", "\"recordsTotal\":2",
+		"\"recordsFiltered\":2", "\"hitsTotal\":2", "\"totals\":{\"count\":2}",
+		"\"counts\":{\"total\":2}", "\"total\":{\"count\":2.0}",
+		"\"paginator\":{\"total\":2}", "\"_meta\":{\"totalItems\":2}",
+		"\"search_metadata\":{\"total\":2}", "\"summary\":{\"total\":2}",
+		"\"page\":{\"number\":0,\"size\":1,\"totalElements\":2}",
+		"\"page\":{\"number\":0,\"totalPages\":2}", "\"page_count\":2.0",
+		"\"pagination\":{\"current_page\":1,\"last_page\":84}",
+
+		/* next, at another place */
+		"\"user\":{\"links\":{\"next\":\"/2\"}}", "\"api\":{\"next\":\"/2\"}",
+		"\"meta\":[{\"next\":\"/2\"}]", "\"more_results_available\":true",
+		"\"links\":[{\"href\":\"/2\",\"rel\":\"Next\"}]", "\"next\":true",
+		"\"continuation\":\"x\"", "\"continuationToken\":\"x\"",
+		"\"LastEvaluatedKey\":{\"id\":3}", "\"page_token\":\"x\"",
+		"\"metadata\":{\"continue\":\"x\",\"remainingItemCount\":247}",
+		"\"remaining_items\":247", "\"meta\":{\"remaining\":247}",
+
+		/* that it is the end is denied */
+		"\"last\":false", "\"done\":false", "\"is_last_page\":false",
+		"\"complete\":false", "\"isComplete\":\"false\"", "\"eof\":false",
+		"\"meta\":{\"is_last\":false}", "\"list_complete\":false",
+
+		/* a full page, of which nothing says that it is the last */
+		"\"page\":0,\"page_size\":1", "\"page\":0,\"per_page\":1,\"count\":1",
+		"\"offset\":0,\"limit\":1", "\"page_size\":1",
+		"\"pagination\":{\"page\":0,\"limit\":1}",
 	};
 	static const char *const whole[] = {
 		"\"next\":null", "\"next\":\"\"", "\"has_more\":false", "\"page\":0",
@@ -231,6 +264,27 @@ test_pages(void)
 		"\"context\":{\"text\":\"x\"}", "\"total_time_ms\":35",
 		"\"learn_more\":\"https://x\"", "\"pageInfo\":{\"hasNextPage\":false}",
 		"\"links\":[{\"rel\":\"self\",\"href\":\"/1\"}]", "\"took\":12",
+		"\"total\":1.0", "\"total\":\"1\"", "\"total\":-1", "\"total\":null",
+		"\"total\":\"\"", "\"total\":\"many\"", "\"total\":{}",
+		"\"page\":1,\"page_size\":1,\"total\":1", "\"page\":0,\"page_size\":2",
+		"\"page\":0,\"page_size\":1,\"next\":null", "\"page\":1,\"next\":\"\"",
+		"\"page\":0,\"page_size\":1,\"has_more\":false", "\"limit\":1",
+		"\"page\":1,\"page_size\":1,\"total_pages\":1", "\"last\":true",
+		"\"offset\":0,\"limit\":1,\"total\":1", "\"last\":null",
+		"\"page\":{\"number\":0,\"size\":20,\"totalElements\":1,\"totalPages\":1}",
+		"\"first\":true,\"last\":true,\"numberOfElements\":1", "\"done\":true",
+		"\"next\":\"null\"", "\"next\":\"None\"", "\"next\":0", "\"next\":[]",
+		"\"next\":false", "\"next_page\":null,\"page\":1", "\"cursor\":null",
+		"\"links\":[{\"rel\":\"next\",\"href\":null}]", "\"continue\":\"\"",
+		"\"metadata\":{\"continue\":\"\",\"remainingItemCount\":0}",
+		"\"organization\":{\"id\":9,\"total\":500,\"next_invoice\":\"x\"}",
+		"\"account_limit\":1", "\"project_count\":7", "\"members_count\":7",
+		"\"links\":{\"self\":\"/1\",\"first\":\"/1\",\"last\":\"/1\",\"next\":null}",
+		"\"pagination\":{\"page\":1,\"per_page\":50,\"total\":1,\"has_next\":false}",
+		"\"totalTimeMs\":250", "\"total_duration\":250", "\"errors\":null",
+		"\"status\":\"SUCCESS\"", "\"status\":\" ok \"", "\"request_id\":\"next\"",
+		"\"warnings\":[]", "\"code\":200,\"message\":\"ok\"", "\"failed\":0",
+		"\"error_code\":0,\"error_message\":\"\"", "\"has_errors\":false",
 	};
 
 	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
@@ -286,6 +340,15 @@ test_denials(void)
 		"\"status\":\"ok\",\"errors\":[{\"id\":5}]", "\"status\":404",
 		"\"status\":\"error\"", "\"status\":\"pending\"", "\"status\":\"\"",
 		"\"code\":500", "\"errors\":{\"role\":[\"bad\"]}", "\"error\":7",
+		"\"Success\":\"False\"", "\"is_success\":false", "\"error\":true",
+		"\"ok\":\"no\"", "\"ok\":0", "\"status\":\"ERROR\"", "\"status\":500",
+		"\"status\":\"404\"", "\"status\":{\"code\":400}", "\"status\":[]",
+		"\"status\":\"partial\"", "\"status\":-1", "\"status\":1",
+		"\"statusCode\":403", "\"code\":\"404\"", "\"error\":[\"no\"]",
+		"\"error\":{\"code\":7}", "\"errors\":\"bad\"", "\"error_code\":7",
+		"\"errorMessage\":\"bad\"", "\"failed\":[5]", "\"result\":\"error\"",
+		"\"result\":false", "\"data\":{\"success\":false}",
+		"\"response\":{\"status\":\"error\"}", "\"status\":true,\"ok\":false",
 	};
 	char		body[400];
 
@@ -304,6 +367,36 @@ test_denials(void)
 				 denials[i]);
 		fails(&create, body, MP_PROBLEM_ERROR_BODY, "");
 	}
+
+	/* of each of several, or within the results */
+	static const char *const inner[] = {
+		"[{\"id\":2,\"success\":false}]", "[{\"error\":\"no\"}]", "false",
+		"{\"results\":[{\"id\":2,\"status\":\"error\"}]}", "\"error\"",
+		"{\"status\":\"ok\",\"results\":{\"success\":false}}",
+		"{\"results\":{\"added\":[],\"failed\":[5]}}", "[[{\"ok\":false}]]",
+		"{\"results\":false}", "{\"status\":\"ok\",\"data\":[{\"ok\":false}]}",
+		"\"Failed\"",
+	};
+	static const char *const fine[] = {
+		"[{\"id\":2,\"status\":\"active\"}]", "{\"results\":[{\"id\":2}]}",
+		"{\"results\":{\"id\":2,\"status\":\"added\",\"error\":null}}",
+		"[]", "\"ok\"", "\"removed\"", "{\"results\":{\"failed\":[]}}",
+	};
+
+	for (size_t j = 0; j < CHANGES; j++)
+	{
+		Asking		change = asking_of(changes[j]);
+
+		for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++)
+			fails(&change, inner[i], MP_PROBLEM_ERROR_BODY, "");
+		for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+			succeeds(&change, fine[i], 0);
+	}
+	fails(&create, "{\"results\":{" NEW ",\"error\":\"quota\"}}",
+		  MP_PROBLEM_ERROR_BODY, "Mixpanel says: quota");
+	fails(&create, "[{" NEW ",\"errors\":[\"quota\"]}]",
+		  MP_PROBLEM_ERROR_BODY, "Mixpanel says: quota");
+	succeeds(&create, "{\"results\":{" NEW ",\"error\":null}}", 1);
 
 	/* a status of the account's own, and one that is no account's */
 	succeeds(&create, "{" NEW ",\"status\":\"active\"}", 1);
