@@ -36,6 +36,7 @@ typedef enum MpField
 	MP_FIELD_PROJECT_NAME,
 	MP_FIELD_GRANT_TYPE,
 	MP_FIELD_HAS_SENSITIVE_ACCESS,
+	MP_FIELD_DOMAIN,			/* of a project: its region's host */
 	/* the two that are not a member of the element */
 	MP_FIELD_PROJECTS,			/* sent on create, never read */
 	MP_FIELD_ATTRS,				/* the element itself */

@@ -18,6 +18,7 @@
 #include "base/mask.h"
 #include "catalog/closest.h"
 #include "remote/error.h"
+#include "remote/project.h"
 
 #define MAX_WORDS 1000			/* bytes of the other side's words */
 #define AUTHORIZATION "Authorization:"
@@ -42,9 +43,8 @@ static bool sends_role(MpCallKind kind);
 static char *role_hint(const char *words);
 static void describe_lost_list(const MpCall *call, const MpSettings *settings,
 							   MpError *error);
-static bool is_of_other_region(const MpCall *call);
-static void describe_region(const MpCall *call, const MpSettings *settings,
-							MpError *error);
+static bool is_of_other_region(const MpCall *call,
+							   const MpSettings *settings);
 static int64 project_of(const MpCall *call);
 static void append_words(const MpCall *call, const MpSettings *settings,
 						 MpError *error);
@@ -192,7 +192,8 @@ describe_http(const MpCall *call, const MpSettings *settings, MpError *error)
 									 foreign_words(answer->detail, settings));
 			if (mp_call_kind(call) == MP_CALL_PROJECT_ACCOUNTS)
 			{
-				describe_region(call, settings, error);
+				error->hint = mp_error_region_hint(settings,
+												   project_of(call), false);
 				return;
 			}
 			error->hint = psprintf("Check the option \"region\" or \"base_url\" of server \"%s\": an organization's data resides in us, eu or in.",
@@ -372,8 +373,9 @@ describe_refusal(const MpCall *call, const MpSettings *settings,
 			error->hint = between_hint(status);
 			break;
 	}
-	if (is_of_other_region(call))
-		describe_region(call, settings, error);
+	if (is_of_other_region(call, settings))
+		error->hint = mp_error_region_hint(settings, project_of(call),
+										   mp_error_is_region(call));
 	if (kind == MP_CALL_ADD_MEMBERSHIP || kind == MP_CALL_ADD_MEMBERSHIPS)
 		append_words(call, settings, error);
 }
@@ -436,33 +438,44 @@ describe_lost_list(const MpCall *call, const MpSettings *settings,
 }
 
 /*
- * Was it refused because what it names lies in another region?  The API says
- * "invalid project id for cluster", or nothing that tells; for a project, a
- * 401 or 403 may mean that.
+ * The API says "invalid project id for cluster", or nothing that tells; for a
+ * project, a 401, 403 or 404 may mean that.
  */
 static bool
-is_of_other_region(const MpCall *call)
+is_of_other_region(const MpCall *call, const MpSettings *settings)
 {
-	const MpProblem *problem = mp_call_problem(call);
-	int			status = problem->answer->status;
+	int			status = mp_error_status(call);
 
-	if (status == 400 && strstr(problem->message, "cluster") != NULL)
+	if (mp_error_is_region(call))
 		return true;
-	return mp_call_kind(call) == MP_CALL_PROJECT_ACCOUNTS &&
+	return (mp_call_kind(call) == MP_CALL_PROJECT_ACCOUNTS ||
+			mp_project_domain(settings, project_of(call)) != NULL) &&
 		(status == 401 || status == 403 || status == 404);
 }
 
-static void
-describe_region(const MpCall *call, const MpSettings *settings,
-				MpError *error)
+bool
+mp_error_is_region(const MpCall *call)
 {
-	int64		project = project_of(call);
-	bool		said = error->sqlstate == ERRCODE_INVALID_PARAMETER_VALUE;
+	const char *words = mp_call_problem(call)->message;
 
-	error->hint = psprintf("%s %s in another region than server \"%s\": create a server with that \"region\" and name its projects in the option \"project_ids\" there; or, to leave it out here, name the others in \"project_ids\" of this server.",
-						   project == 0 ? "A project that it names" :
-						   psprintf("Project " INT64_FORMAT, project),
-						   said ? "lies" : "may lie", settings->server_name);
+	return mp_error_status(call) == 400 && !mp_error_is_foreign(call) &&
+		(strcasestr(words, "cluster") != NULL ||
+		 strcasestr(words, "region") != NULL ||
+		 strcasestr(words, "residency") != NULL);
+}
+
+char *
+mp_error_region_hint(const MpSettings *settings, int64 project, bool said)
+{
+	const char *domain = mp_project_domain(settings, project);
+
+	return psprintf("%s %s in another region%s than server \"%s\": create a server with that \"region\" and name its projects in the option \"project_ids\" there; or, to leave it out here, name the others in \"project_ids\" of this server.",
+					project == 0 ? "A project that it names" :
+					psprintf("Project " INT64_FORMAT, project),
+					said || domain != NULL ? "lies" : "may lie",
+					domain == NULL ? "" :
+					psprintf(" (%s)", mp_error_text(domain)),
+					settings->server_name);
 }
 
 /* The project that the path names; 0: none. */

@@ -51,6 +51,15 @@ extern bool mp_error_is_foreign(const MpCall *call);
 /* Did it end with a redirect that was not followed? */
 extern bool mp_error_is_redirect(const MpCall *call);
 
+/*
+ * Was it refused because a project that it names lies in another region?  And
+ * what to do about it: `said` tells that the API has said so; project 0: which
+ * is not known.
+ */
+extern bool mp_error_is_region(const MpCall *call);
+extern char *mp_error_region_hint(const MpSettings *settings, int64 project,
+								  bool said);
+
 /* The final HTTP status of a failed call; 0 where it failed otherwise. */
 extern int	mp_error_status(const MpCall *call);
 

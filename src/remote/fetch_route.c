@@ -25,6 +25,7 @@
 #include "remote/error.h"
 #include "remote/fetch_choice.h"
 #include "remote/fetch_route.h"
+#include "remote/project.h"
 
 static bool means_missing(int status);
 static bool is_refusal(int status);
@@ -51,6 +52,8 @@ static MpVerdict route_missing(MpFetch *fetch, MpSlot *slot, bool proven);
 static MpRoute *route_of(const MpFetch *fetch);
 MP_NORETURN static void raise_contradiction(const MpFetch *fetch,
 											int64 parent, int status);
+MP_NORETURN static void raise_other_region(const MpFetch *fetch,
+										   int64 project);
 MP_NORETURN static void raise_unproven(int64 project);
 MP_NORETURN static void raise_no_way(const MpFetch *fetch);
 
@@ -412,7 +415,11 @@ settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 	if (state == MP_CALL_RECORD)
 		note_project(fetch, slot);
 	else if (state == MP_CALL_DONE && slot->exists)
+	{
+		if (mp_project_domain(fetch->settings, slot->parent.id) != NULL)
+			raise_other_region(fetch, slot->parent.id);
 		return parent_exists(fetch, slot);
+	}
 	else if (state == MP_CALL_FAILED && fetch->chosen &&
 			 mp_fetch_is_left_for(slot->call))
 		return leave_projects(fetch, slot);
@@ -436,6 +443,7 @@ note_project(MpFetch *fetch, MpSlot *slot)
 	const MpValue *values = fetch->record.values;
 	int64		id = values[MP_FIELD_PROJECT_ID].as.integer;
 
+	mp_project_note_domain(fetch->settings, id, &values[MP_FIELD_DOMAIN]);
 	if (id == slot->parent.id)
 		slot->exists = true;
 	else if (!values[MP_FIELD_ORGANIZATION_ID].present ||
@@ -557,7 +565,22 @@ raise_contradiction(const MpFetch *fetch, int64 parent, int status)
 					fetch->way == MP_WAY_BY_PROJECT ?
 					"project" : "service account", parent, status),
 			 errdetail("The same call has worked for others in this session."),
+			 fetch->way == MP_WAY_BY_PROJECT ?
+			 errhint("Run the statement again. %s",
+					 mp_error_region_hint(fetch->settings, parent, false)) :
 			 errhint("Run the statement again.")));
+}
+
+/* The API does not say it, but a list of projects does. */
+static void
+raise_other_region(const MpFetch *fetch, int64 project)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FDW_UNABLE_TO_CREATE_REPLY),
+			 errmsg("Mixpanel answered the memberships of project " INT64_FORMAT " with status 404",
+					project),
+			 errhint("%s", mp_error_region_hint(fetch->settings, project,
+												false))));
 }
 
 /* The call works, and a list of projects says nothing of this one. */

@@ -46,6 +46,8 @@ mp_fetch_take_listed(MpFetch *fetch)
 							MP_FIELD_ID].as.integer;
 	MpProjectOwner owner = by_project ? listed_owner(fetch) : MP_PROJECT_OURS;
 
+	if (by_project)
+		mp_project_note_domain(fetch->settings, id, &values[MP_FIELD_DOMAIN]);
 	if (!mp_fetch_is_to_visit(fetch, id))
 		return;
 	if (by_project)

@@ -28,7 +28,17 @@ typedef struct Entry
 	MpProjectOwner owner;		/* OURS or NOT_TOLD */
 } Entry;
 
+/* A project of another region. */
+typedef struct Elsewhere
+{
+	Key			key;
+	char		domain[64];		/* cut off if long */
+} Elsewhere;
+
 static HTAB *entries = NULL;
+static HTAB *elsewhere = NULL;
+
+static bool is_own_host(const char *base_url, const MpText *domain);
 
 MpProjectOwner
 mp_project_owner(const MpSettings *settings, int64 project)
@@ -71,4 +81,54 @@ mp_project_note(const MpSettings *settings, int64 project,
 	/* that something else does not tell takes nothing away */
 	if (!found || owner == MP_PROJECT_OURS)
 		entry->owner = owner;
+}
+
+void
+mp_project_note_domain(const MpSettings *settings, int64 project,
+					   const MpValue *domain)
+{
+	Key			key = {mp_session_routes(settings), project};
+	Elsewhere  *entry;
+
+	if (!domain->present || domain->as.text.length == 0 ||
+		is_own_host(settings->base_url, &domain->as.text))
+		return;
+	if (elsewhere == NULL)
+	{
+		HASHCTL		control = {
+			.keysize = sizeof(Key),
+			.entrysize = sizeof(Elsewhere),
+		};
+
+		elsewhere = hash_create("mixpanel_sa_fdw projects elsewhere", 16,
+								&control, HASH_ELEM | HASH_BLOBS);
+	}
+	entry = hash_search(elsewhere, &key, HASH_ENTER, NULL);
+	snprintf(entry->domain, sizeof(entry->domain), "%.*s",
+			 (int) Min(domain->as.text.length, sizeof(entry->domain) - 1),
+			 domain->as.text.data);
+}
+
+const char *
+mp_project_domain(const MpSettings *settings, int64 project)
+{
+	Key			key = {mp_session_routes(settings), project};
+	const Elsewhere *entry = NULL;
+
+	if (elsewhere != NULL && project != 0)
+		entry = hash_search(elsewhere, &key, HASH_FIND, NULL);
+	return entry == NULL ? NULL : entry->domain;
+}
+
+/* Without regard to scheme, port and path. */
+static bool
+is_own_host(const char *base_url, const MpText *domain)
+{
+	const char *host = strstr(base_url, "://");
+	size_t		length;
+
+	host = host == NULL ? base_url : host + 3;
+	length = strcspn(host, ":/");
+	return length == domain->length &&
+		pg_strncasecmp(host, domain->data, length) == 0;
 }

@@ -15,6 +15,7 @@
 
 #include "postgres.h"
 
+#include "api/record.h"
 #include "base/settings.h"
 
 typedef enum MpProjectOwner
@@ -35,5 +36,16 @@ extern MpProjectOwner mp_project_owner(const MpSettings *settings,
 /* Note what an answer tells. */
 extern void mp_project_note(const MpSettings *settings, int64 project,
 							MpProjectOwner owner);
+
+/*
+ * A list of projects tells the host of the project's region; it is noted if it
+ * is not that of the base URL.
+ */
+extern void mp_project_note_domain(const MpSettings *settings, int64 project,
+								   const MpValue *domain);
+
+/* The host, where it is another; else NULL. */
+extern const char *mp_project_domain(const MpSettings *settings,
+									 int64 project);
 
 #endif							/* MP_REMOTE_PROJECT_H */

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "remote/attempt.h"
+#include "remote/project.h"
 #include "transaction/creation.h"
 #include "transaction/flush_state.h"
 
@@ -124,6 +125,9 @@ read_projects(void *arg)
 			mp_session_wait(flush->side_call);
 			continue;
 		}
+		mp_project_note_domain(settings,
+							   record->values[MP_FIELD_PROJECT_ID].as.integer,
+							   &record->values[MP_FIELD_DOMAIN]);
 		at = mp_ids_find(search->ids, search->count,
 						 record->values[MP_FIELD_PROJECT_ID].as.integer);
 		if (at >= 0)

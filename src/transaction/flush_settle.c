@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "remote/project.h"
 #include "transaction/creation.h"
 #include "transaction/flush_state.h"
 
@@ -34,6 +35,9 @@ static void split_unit(MpFlush *flush, MpUnit *unit, MpUnitOrigin origin);
 static void probe_removal(MpFlush *flush, MpUnit *unit);
 MP_NORETURN static void raise_culprits(MpFlush *flush, MpUnit *unit,
 									   const MpCulprits *culprits);
+MP_NORETURN static void raise_region(MpFlush *flush, MpUnit *unit);
+static int64 foreign_project(const MpFlush *flush, const MpUnit *unit);
+static bool names_number(const char *text, int64 number);
 MP_NORETURN static void raise_refusal(MpFlush *flush, MpUnit *unit,
 									  const char *what);
 static char *add_line(const char *text, const char *line);
@@ -45,6 +49,8 @@ mp_flush_settle(MpFlush *flush, MpUnit *unit)
 
 	Assert(unit->state == MP_UNIT_REFUSED);
 	Assert(unit->kind != MP_CALL_DELETE_ACCOUNT);
+	if (mp_error_is_region(unit->call))
+		raise_region(flush, unit);
 	if (unit->kind == MP_CALL_ADD_MEMBERSHIPS ||
 		unit->kind == MP_CALL_ADD_MEMBERSHIP)
 		settle_add(flush, unit, status);
@@ -385,6 +391,67 @@ raise_culprits(MpFlush *flush, MpUnit *unit, const MpCulprits *culprits)
 		error.hint = account != NULL ? account : project;
 	mp_flush_read_back(flush, unit->target);
 	mp_flush_raise(flush, &error);
+}
+
+/* Which of its projects lies in another region? */
+static void
+raise_region(MpFlush *flush, MpUnit *unit)
+{
+	const MpSettings *settings = mp_changeset_target(unit->target);
+	int64		project = foreign_project(flush, unit);
+	MpCulprits	culprits;
+	MpError		error;
+
+	mp_error_describe(unit->call, settings, &error);
+	if (project == 0)
+	{
+		/* the list of projects may tell */
+		mp_flush_find_culprits(flush, unit, &culprits);
+		project = foreign_project(flush, unit);
+	}
+	error.hint = mp_error_region_hint(settings, project, true);
+	mp_flush_read_back(flush, unit->target);
+	mp_flush_raise(flush, &error);
+}
+
+/*
+ * The only one; else the one that the API's words name, or whose region a list
+ * has told.  0: it is not known.
+ */
+static int64
+foreign_project(const MpFlush *flush, const MpUnit *unit)
+{
+	const MpSettings *settings = mp_changeset_target(unit->target);
+	const char *words = mp_call_problem(unit->call)->message;
+	int64		only = mp_flush_change(flush, unit->finals[0])->project;
+
+	for (int i = 0; i < unit->count; i++)
+	{
+		int64		project = mp_flush_change(flush, unit->finals[i])->project;
+
+		if (mp_project_domain(settings, project) != NULL ||
+			names_number(words, project))
+			return project;
+		if (project != only)
+			only = 0;
+	}
+	return only;
+}
+
+/* Among the numbers of a text? */
+static bool
+names_number(const char *text, int64 number)
+{
+	while (*text != '\0')
+	{
+		char	   *end;
+
+		text += strcspn(text, "0123456789");
+		if (*text != '\0' && strtoll(text, &end, 10) == number)
+			return true;
+		text += strspn(text, "0123456789");
+	}
+	return false;
 }
 
 /* In Mixpanel's own words, and what else is known, if anything. */

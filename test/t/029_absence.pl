@@ -140,6 +140,25 @@ subtest 'a redirect to another path that answers 404' => sub {
 		'', [ "$list/98", "$list/98/" ], 'a slash more is no other path');
 };
 
+# What looks like JSON at first, and scalars, are not what the API writes.
+subtest 'a 404 whose body is not quite JSON' => sub {
+	foreach my $body ('[gateway] not found', '{not found}', '"not found"', '404')
+	{
+		start_over();
+		$test->rows("SELECT count(*) FROM $a");
+		$simulator->fault(status => 404, path => '/service-accounts/3$',
+			body => $body, count => 0);
+		check("SELECT id FROM $a WHERE id = 3", '3', [ "$list/3", $list ], $body);
+		$simulator->clear_faults;
+	}
+	# an answer that is cut off in the middle is one of the API's all the same
+	start_over();
+	$test->rows("SELECT count(*) FROM $a");
+	$simulator->fault(status => 404, path => '/service-accounts/98$',
+		body => '{"status": "error", "err', count => 0);
+	check("SELECT id FROM $a WHERE id = 98", '', ["$list/98"], 'cut off');
+};
+
 subtest 'wrong credentials are noticed' => sub {
 	start_over();
 	$test->rows(
@@ -257,7 +276,7 @@ subtest 'the list of projects' => sub {
 };
 
 subtest 'a project in another region' => sub {
-	foreach my $status (302, 400, 401, 403)
+	foreach my $status (302, 400, 401, 403, 404)
 	{
 		start_over(foreign_project_status => $status);
 		$simulator->control('POST', 'projects',
@@ -266,10 +285,47 @@ subtest 'a project in another region' => sub {
 		my $result = $test->run("SELECT count(*) FROM $m");
 		isnt($result->{code}, '', "$status is an error");
 		like($result->{hint} // '',
-			qr/^Project 1004 (?:may lie|lies) in another region .*"project_ids"/,
+			qr/^Project 1004 lies in another region \(eu\.mixpanel\.com\) .*"project_ids"/,
 			"$status says which project, and what to do")
 		  || diag(MixpanelTest::describe($result));
 	}
+};
+
+subtest 'a change of a project in another region' => sub {
+	my $hint = qr/^Project 1004 lies in another region .*"project_ids"/;
+	my $columns = '(service_account_id, project_id, role)';
+
+	foreach my $write (qw(bulk single))
+	{
+		foreach my $rows ("(2, 1004, 'admin')",
+			"(2, 1001, 'admin'), (2, 1004, 'admin')")
+		{
+			start_over();
+			$test->options(membership_write => $write, max_concurrency => 1);
+			$simulator->control('POST', 'projects',
+				[ { id => 1004, domain => 'eu.mixpanel.com' } ]);
+			MixpanelTest::error_is(
+				$test->run("INSERT INTO $m $columns VALUES $rows"),
+				'22023', "$write: $rows", detail => qr/cluster/, hint => $hint);
+
+			# without a number in the API's words, the list of projects tells
+			start_over();
+			$test->options(membership_write => $write, max_concurrency => 1);
+			$simulator->control('POST', 'projects',
+				[ { id => 1004, domain => 'eu.mixpanel.com' } ]);
+			$simulator->fault(method => 'POST', nth => $write eq 'bulk' ? 1 : $rows =~ tr/(//,
+				status => 400, body => { error => 'invalid project id for cluster' });
+			MixpanelTest::error_is(
+				$test->run("INSERT INTO $m $columns VALUES $rows"),
+				'22023', "$write, no number: $rows", hint => $hint);
+		}
+	}
+	start_over();
+	$simulator->control('POST', 'projects',
+		[ { id => 1004, domain => 'eu.mixpanel.com' } ]);
+	MixpanelTest::error_is(
+		$test->run("DELETE FROM $m WHERE service_account_id = 4 AND project_id = 1004"),
+		'22023', 'a removal', hint => $hint);
 };
 
 # ---- in between ----

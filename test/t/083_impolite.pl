@@ -344,6 +344,25 @@ subtest 'deletions that are answered 404' => sub {
 	is($test->count_of('GET', qr!/3$!), 2, 'which one read tells');
 };
 
+# A login page on the same host may answer 200, and with JSON.
+subtest 'a redirect to another path that answers 200' => sub {
+	foreach my $case ([ '{}', 0 ], [ '{"login":"/login"}', 0 ], [ 'null', 0 ],
+		[ '', 0 ], [ '[]', 0 ], [ '{"status":"ok"}', 1 ], [ '{"success":true}', 1 ])
+	{
+		my ($body, $believed) = @$case;
+
+		world();
+		$simulator->fault(status => 302, headers => { Location => '/api/app/login' },
+			method => 'DELETE', after => $yes{true});
+		$simulator->fault(path => '^/login', status => 200, body => $body);
+		my $result = $test->run('DELETE FROM mp.service_accounts WHERE id = 3');
+
+		is($result->{code}, $believed ? '' : 'HV004', "200, $body");
+		like($result->{detail}, qr/redirect led\.\n.*not known: 1 /s, 'it is not known')
+		  unless $believed;
+	}
+};
+
 subtest 'accounts that the API does not show yet' => sub {
 	my $create = q(INSERT INTO mp.service_accounts (username) VALUES ('new') RETURNING id);
 
@@ -453,6 +472,51 @@ subtest 'creates' => sub {
 	MixpanelTest::error_is($test->run($create), '08006', 'not made',
 		detail => qr/none with the name "temp-bot" has appeared so far/,
 		hint => qr/WHERE starts_with\(username, 'temp-bot'\);$/);
+
+	# A redirect is no refusal: something may have been made before it.
+	foreach my $location ('https://login.example/', undef)
+	{
+		my @case = (method => 'POST', status => 302, count => 0,
+			defined $location ? (headers => { Location => $location }) : ());
+		my $code = defined $location ? '08004' : 'HV00M';
+
+		world();
+		$simulator->fault(@case, after => $yes{true});
+		MixpanelTest::error_is($test->run($create), $code, 'made, then redirected',
+			message => qr/^the outcome of POST .* is unknown: /,
+			detail => qr/Service account 7 with the name "temp-bot" has appeared/,
+			hint => qr/WHERE id = 7;$/);
+		world();
+		$simulator->fault(@case);
+		MixpanelTest::error_is($test->run($create), $code, 'redirected',
+			detail => qr/none with the name "temp-bot" has appeared so far/);
+	}
+	world();
+	$simulator->fault(count => 0, status => 302, headers => { Location => 'https://eu.example/' });
+	MixpanelTest::error_is($test->run($create), '08004', 'all is redirected',
+		detail => qr/could not be listed/, hint => qr/"region"/);
+
+	# An account that was there before, and that an answer names.
+	foreach my $body ({ id => 3, username => 'bot-3' },
+		{ results => { id => 3, username => 'temp-bot', token => undef } },
+		{ results => [ { id => 3, token => '' } ] })
+	{
+		world();
+		$simulator->fault(method => 'POST', body => $body);
+		MixpanelTest::error_is($test->run("BEGIN; $create; ROLLBACK"), 'HV004',
+			'an answer without a secret', message => qr/is unknown/,
+			detail => qr/^Record 1 \(id 3\), field "secret": is missing.*\n.*has appeared so far/);
+		is($test->count_of('DELETE'), 0, 'nothing is deleted');
+		is(scalar(accounts($test)), 6, 'all accounts are there');
+	}
+
+	# An error within the account's own object.
+	world();
+	$simulator->fault(method => 'POST', after => $yes{true},
+		body => { status => 'ok', results => { id => 7, token => 'x', error => 'quota' } });
+	MixpanelTest::error_is($test->run($create), 'HV004', 'an account that says error',
+		detail => qr/quota\nThe answer also holds the new service account 7; it is deleted again\.$/);
+	is(scalar(accounts($test)), 6, 'it is deleted again');
 
 	world(create_warning => $yes{true});
 	MixpanelTest::error_is($test->run($create), 'HV004', 'an account and an error',
