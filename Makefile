@@ -19,12 +19,15 @@ OBJS = \
 	src/api/api.o \
 	src/api/attrs.o \
 	src/api/call.o \
+	src/api/call_judge.o \
+	src/api/call_me.o \
 	src/api/envelope.o \
 	src/api/record.o \
 	src/api/walk.o \
 	src/api/words.o \
 	src/base/budget.o \
 	src/base/file.o \
+	src/base/id_set.o \
 	src/base/ids.o \
 	src/base/mask.o \
 	src/base/paging.o \

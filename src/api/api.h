@@ -68,8 +68,8 @@ typedef struct MpProblem
 	const char *message;		/* the API's own words, UTF-8 without control
 								 * characters; "" if none */
 	const char *reason;			/* BODY: what is wrong, in words */
-	bool		foreign;		/* HTTP, a status: the answer's body is neither
-								 * empty nor a JSON object or array */
+	bool		foreign;		/* HTTP, a status: the answer's body is
+								 * neither empty nor a JSON object or array */
 	MpFault		fault;			/* BODY: field "" and id 0 where unknown;
 								 * ERROR_BODY of a create: the id of the
 								 * account that came with it, or 0 */

@@ -178,6 +178,8 @@ note_member(MpEnvelope *envelope, const MpJsonString *name,
 		note_paging(&visit, name, value);
 }
 
+/* A member that says of what stands around it that it is a failure, or that it
+ * is not: an error, a verdict, a status or the number of one. */
 static void
 note_denial(MpEnvelope *envelope, const char *name, const MpJsonValue *value)
 {
@@ -242,6 +244,8 @@ note_status(MpEnvelope *envelope, const MpJsonValue *value)
 	envelope->affirms |= fine;
 }
 
+/* The results, under their name or another: each may tell what became of
+ * it. */
 static bool
 note_results(MpEnvelope *envelope, const MpJsonString *name,
 			 const MpJsonValue *value)

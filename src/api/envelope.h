@@ -23,8 +23,8 @@ typedef struct MpEnvelope
 {
 	bool		no_memory;		/* it ran out: nothing else is known */
 	bool		is_container;	/* an object or array */
-	bool		is_cut;			/* no valid JSON, but it may be the beginning of
-								 * an object or array, or memory ran out */
+	bool		is_cut;			/* no valid JSON, but it may be the beginning
+								 * of an object or array, or memory ran out */
 	bool		says_error;		/* it denies what its status tells */
 	bool		says_more;		/* there are further elements */
 	int64_t		total;			/* how many elements there are in all; -1: it

@@ -446,11 +446,10 @@ is_of_other_region(const MpCall *call, const MpSettings *settings)
 {
 	int			status = mp_error_status(call);
 
-	if (mp_error_is_region(call))
-		return true;
-	return (mp_call_kind(call) == MP_CALL_PROJECT_ACCOUNTS ||
-			mp_project_domain(settings, project_of(call)) != NULL) &&
-		(status == 401 || status == 403 || status == 404);
+	return mp_error_is_region(call) ||
+		((status == 401 || status == 403 || status == 404) &&
+		 (mp_call_kind(call) == MP_CALL_PROJECT_ACCOUNTS ||
+		  mp_project_domain(settings, project_of(call)) != NULL));
 }
 
 bool
@@ -459,9 +458,7 @@ mp_error_is_region(const MpCall *call)
 	const char *words = mp_call_problem(call)->message;
 
 	return mp_error_status(call) == 400 && !mp_error_is_foreign(call) &&
-		(strcasestr(words, "cluster") != NULL ||
-		 strcasestr(words, "region") != NULL ||
-		 strcasestr(words, "residency") != NULL);
+		(strcasestr(words, "cluster") || strcasestr(words, "region"));
 }
 
 char *

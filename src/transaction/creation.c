@@ -17,12 +17,10 @@ static MpCall *answer = NULL;
 static MpRecord answer_record;
 
 MP_NORETURN static void raise_failure(MpCreation *creation,
-									  const MpNewAccount *account,
-									  const char *table, TimestampTz start);
+									  MpCreationSought *sought);
 MP_NORETURN static void raise_both(MpCreation *creation);
 MP_NORETURN static void raise_no_secret(MpCreation *creation,
-										const MpNewAccount *account,
-										const char *table, TimestampTz start,
+										MpCreationSought *sought,
 										MpRecord *record);
 
 MpRecord *
@@ -30,7 +28,7 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 				   const char *table)
 {
 	const MpSettings *settings = mp_changeset_target(target);
-	TimestampTz start = GetCurrentTimestamp();
+	MpCreationSought sought = {account, table, GetCurrentTimestamp(), 0};
 	MpRecord   *record = &answer_record;
 	MpCreation *creation;
 	MpCallState state;
@@ -46,10 +44,10 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 	if (state != MP_CALL_RECORD)
 	{
 		mp_record_release(record);
-		raise_failure(creation, account, table, start);
+		raise_failure(creation, &sought);
 	}
 	if (!mp_creation_has_secret(record))
-		raise_no_secret(creation, account, table, start, record);
+		raise_no_secret(creation, &sought, record);
 	answer = mp_creation_note_made(creation,
 								   record->values[MP_FIELD_ID].as.integer);
 	mp_session_check_client();
@@ -68,8 +66,7 @@ mp_creation_forget_answer(MpTally *tally)
 
 /* A refusal in its own words; else nobody knows. */
 static void
-raise_failure(MpCreation *creation, const MpNewAccount *account,
-			  const char *table, TimestampTz start)
+raise_failure(MpCreation *creation, MpCreationSought *sought)
 {
 	const MpProblem *problem = mp_call_problem(creation->create);
 	MpError		error;
@@ -77,7 +74,7 @@ raise_failure(MpCreation *creation, const MpNewAccount *account,
 	if (problem->kind == MP_PROBLEM_ERROR_BODY && problem->fault.id > 0)
 		raise_both(creation);
 	if (!mp_creation_is_refusal(creation->create))
-		mp_creation_raise_unknown(creation, account, table, start);
+		mp_creation_raise_unknown(creation, sought);
 	mp_error_describe(creation->create, mp_changeset_target(creation->target),
 					  &error);
 	mp_creation_end_create(creation, MP_CREATION_REFUSED);
@@ -115,16 +112,16 @@ mp_creation_has_secret(const MpRecord *record)
  * username is taken.  The list of accounts tells.
  */
 static void
-raise_no_secret(MpCreation *creation, const MpNewAccount *account,
-				const char *table, TimestampTz start, MpRecord *record)
+raise_no_secret(MpCreation *creation, MpCreationSought *sought,
+				MpRecord *record)
 {
-	int64		id = record->values[MP_FIELD_ID].as.integer;
 	MpError		error = {.sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE};
 
+	sought->named = record->values[MP_FIELD_ID].as.integer;
 	error.message = psprintf("the answer to %s is not what the API documents",
 							 mp_call_title(creation->create));
 	error.detail = psprintf("Record 1 (id " INT64_FORMAT "), field \"secret\": is missing, and so is \"token\".",
-							id);
+							sought->named);
 	mp_record_release(record);
-	mp_creation_raise_unsure(creation, account, table, start, &error, id);
+	mp_creation_raise_unsure(creation, sought, &error);
 }

@@ -39,24 +39,21 @@ static bool is_candidate(const MpRecord *record, const MpNewAccount *account,
 /* Should it be cut short, the entry still stands, and the abort warns of
  * it. */
 void
-mp_creation_raise_unknown(MpCreation *creation, const MpNewAccount *account,
-						  const char *table, TimestampTz start)
+mp_creation_raise_unknown(MpCreation *creation, MpCreationSought *sought)
 {
 	const MpProblem *problem = mp_call_problem(creation->create);
-	int64		named = problem->kind == MP_PROBLEM_BODY ?
-		problem->fault.id : 0;
 	MpError		error;
 
+	sought->named = problem->kind == MP_PROBLEM_BODY ? problem->fault.id : 0;
 	mp_error_describe(creation->create,
 					  mp_changeset_target(creation->target), &error);
-	mp_creation_raise_unsure(creation, account, table, start, &error, named);
+	mp_creation_raise_unsure(creation, sought, &error);
 }
 
 /* A redirect keeps its own SQLSTATE, and the hint that goes with it. */
 void
-mp_creation_raise_unsure(MpCreation *creation, const MpNewAccount *account,
-						 const char *table, TimestampTz start,
-						 MpError *error, int64 named)
+mp_creation_raise_unsure(MpCreation *creation,
+						 MpCreationSought *sought, MpError *error)
 {
 	const MpSettings *settings = mp_changeset_target(creation->target);
 	bool		redirected =
@@ -64,15 +61,15 @@ mp_creation_raise_unsure(MpCreation *creation, const MpNewAccount *account,
 	const char *title = pstrdup(mp_call_title(creation->create));
 	char	   *name = pstrdup(creation->username);
 	char	   *found;
-	MpLook		look = {settings, account, start, 0, 0};
+	MpLook		look = {settings, sought->account, sought->start, 0, 0};
 
 	mp_creation_end_create(creation, MP_CREATION_UNKNOWN);
 	if (mp_attempt(find_likely, &look) != NULL)
 		look.count = -1;
-	if (look.count == 1 && look.id == named)
+	if (look.count == 1 && look.id == sought->named)
 	{
-		(void) mp_creation_note_made(creation, named);
-		raise_spoilt(error, name, named);
+		(void) mp_creation_note_made(creation, look.id);
+		raise_spoilt(error, name, look.id);
 	}
 	mp_creation_pop(creation);
 	error->message = psprintf("the outcome of %s is unknown: %s", title,
@@ -87,10 +84,10 @@ mp_creation_raise_unsure(MpCreation *creation, const MpNewAccount *account,
 		psprintf("%s\n%s", error->detail, found);
 	if (look.count == 1)
 		error->hint = psprintf("To remove it: DELETE FROM %s WHERE id = " INT64_FORMAT ";",
-							   table, look.id);
+							   sought->table, look.id);
 	else if (!redirected || error->hint == NULL)
 		error->hint = psprintf("To look for it: SELECT id, username, created FROM %s WHERE starts_with(username, %s);",
-							   table, quote_literal_cstr(name));
+							   sought->table, quote_literal_cstr(name));
 	mp_error_throw(error);
 }
 

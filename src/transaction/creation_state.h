@@ -89,23 +89,27 @@ extern bool mp_creation_is_refusal(const MpCall *create);
 
 /* ---- creation_look.c: outcomes that nobody told ---- */
 
+/* An account that may have been made. */
+typedef struct MpCreationSought
+{
+	const MpNewAccount *account;
+	const char *table;			/* as in mp_creation_create() */
+	TimestampTz start;			/* of the request */
+	int64		named;			/* by an answer that is otherwise of no use;
+								 * 0: none */
+} MpCreationSought;
+
 /*
  * The create went out at `start`, and no usable answer came.  Look for the
- * account among all and raise 08006 or HV004 with what was found; `table` as
- * in mp_creation_create().
+ * account among all and raise 08006 or HV004 with what was found.
  */
 MP_NORETURN extern void mp_creation_raise_unknown(MpCreation *creation,
-												  const MpNewAccount *account,
-												  const char *table,
-												  TimestampTz start);
+												  MpCreationSought *sought);
 
-/* The same of an answer that was read, with what is wrong with it, and the
- * account that it names; 0: none. */
+/* The same of an answer that was read, with what is wrong with it. */
 MP_NORETURN extern void mp_creation_raise_unsure(MpCreation *creation,
-												 const MpNewAccount *account,
-												 const char *table,
-												 TimestampTz start,
-												 MpError *error, int64 named);
+												 MpCreationSought *sought,
+												 MpError *error);
 
 /* A new account's answer has its secret. */
 extern bool mp_creation_has_secret(const MpRecord *record);

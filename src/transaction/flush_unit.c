@@ -476,8 +476,11 @@ failure_tells(const MpCall *call, int count)
 		case 499:
 			return MP_EVIDENCE_LOST;
 		default:
-			/* a redirect may lead to what was made of it; and others of 4xx
-			 * are not known to come from the API */
+
+			/*
+			 * a redirect may lead to what was made of it; and others of 4xx
+			 * are not known to come from the API
+			 */
 			return status < 400 ? MP_EVIDENCE_LOST : MP_EVIDENCE_PARTLY;
 	}
 }

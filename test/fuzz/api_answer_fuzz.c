@@ -8,7 +8,8 @@
  * The first six bytes of an input are the call, the wanted fields, the status
  * and how the body arrives; the rest is the body.
  *
- * Sources: api/api.c api/call.c api/envelope.c api/attrs.c api/record.c
+ * Sources: api/api.c api/call.c api/call_judge.c api/call_me.c api/envelope.c
+ * Sources: api/attrs.c api/record.c base/id_set.c base/paging.c
  * Sources: base/rfc3339.c
  * Sources: api/walk.c api/words.c base/mask.c
  * Sources: json/stream.c json/cursor.c json/string.c canned_http.c

@@ -7,7 +7,8 @@
  * Lines of an input: the projects of a new account, its username, its role;
  * the rest are bytes that make ids.
  *
- * Sources: api/api.c api/call.c api/envelope.c api/attrs.c api/record.c
+ * Sources: api/api.c api/call.c api/call_judge.c api/call_me.c api/envelope.c
+ * Sources: api/attrs.c api/record.c base/id_set.c base/paging.c
  * Sources: base/rfc3339.c
  * Sources: api/walk.c api/words.c
  * Sources: json/stream.c json/cursor.c json/string.c canned_http.c

@@ -46,15 +46,16 @@ sub fenced_blocks
 	return @blocks;
 }
 
-# Runs SQL on a database, with a simulator in place of each region.  Returns
-# the exit status and all that psql printed, errors among it.
+# Runs SQL on a database, with a simulator in place of all regions, or one for
+# each: {us => simulator, eu => simulator}.  Returns the exit status and all
+# that psql printed, errors among it.
 sub run_psql
 {
 	my ($connection, $simulator, $sql) = @_;
-	my $base_url = $simulator->base_url;
 	my $output = '';
 
-	$sql =~ s/\bregion '(us|eu|in)'/base_url '$base_url'/g;
+	$sql =~ s{\bregion '(us|eu|in)'}
+		{"base_url '" . (ref $simulator eq 'HASH' ? $simulator->{$1} : $simulator)->base_url . "'"}ge;
 	IPC::Run::run(
 		[
 			'psql', '-X', '-q', '-P', 'pager=off', '-v', 'ON_ERROR_STOP=1',

@@ -251,6 +251,12 @@ subtest 'a list that names one twice' => sub {
 	};
 
 	$lists->();
+	check_query('SELECT id FROM mp.service_accounts', [ 2, 3 ], ["GET $org"],
+		'an account is one row');
+	check_query('SELECT count(*) FROM mp.service_accounts a JOIN '
+		  . 'mp.project_memberships m ON m.service_account_id = a.id',
+		['4'], [ "GET $org", map { "GET $org/$_/projects" } 2, 3 ],
+		'of accounts, joined');
 	check_query($count, ['4|4'],
 		[ "GET $org", map { "GET $org/$_/projects" } 2, 3 ], 'of accounts');
 	check_query("$count WHERE service_account_id = 2 AND username IS NULL",

@@ -148,7 +148,7 @@ subtest 'a 404 whose body is not quite JSON' => sub {
 		$test->rows("SELECT count(*) FROM $a");
 		$simulator->fault(status => 404, path => '/service-accounts/3$',
 			body => $body, count => 0);
-		check("SELECT id FROM $a WHERE id = 3", '3', [ "$list/3", $list ], $body);
+		check("SELECT id FROM $a WHERE id = 3", '3', [ "$list/3", $list ], "body: $body");
 		$simulator->clear_faults;
 	}
 	# an answer that is cut off in the middle is one of the API's all the same

@@ -6,6 +6,7 @@
 #	```sql fails	must end in an error
 #	```sql pg_cron	is run if the server has pg_cron
 #	```sql no-run	is left alone
+#	```sql regions	is run with two simulators, one for each region
 #	```python NAME	is run if Python has that module
 #	```text			right after a block is what it prints
 #	Requests:		up to the next block, lists the block's requests; a block
@@ -40,6 +41,14 @@ my $simulator = MixpanelSimulator->start(
 	first_project_id => 456,
 	memberships_per_account => 0,
 	username_suffix => 'true',
+	secret => 'the-secret');
+
+# The other region, for what needs two: the same accounts, other projects.
+my $europe = MixpanelSimulator->start(
+	accounts => 1,
+	projects => 3,
+	first_project_id => 456,
+	memberships_per_account => 0,
 	secret => 'the-secret');
 my $node = PostgreSQL::Test::Cluster->new('cookbook');
 my $has_cron = -e (`pg_config --pkglibdir` =~ s/\n//r) . '/pg_cron.so';
@@ -88,6 +97,25 @@ sub begin_recipe
 	$simulator->add_accounts(
 		{ id => 21, username => 'eu-export', organization_id => 124 });
 	$simulator->add_memberships(@memberships);
+	begin_region($europe, 'eu', 458);
+	return;
+}
+
+# Of all that there is, a region has the accounts and its own projects.
+sub begin_region
+{
+	my ($region, $name, @own) = @_;
+	my %own = map { $_ => 1 } @own;
+	my $home = $name eq 'eu' ? 'mixpanel.com' : 'eu.mixpanel.com';
+
+	if ($name eq 'eu')
+	{
+		$region->reset;
+		$region->add_accounts(map { { id => $_->[0], username => $_->[1] } } @accounts);
+		$region->add_memberships(grep { $own{ $_->[1] } } @memberships);
+	}
+	$region->control('POST', 'projects',
+		[ map { { id => $_, domain => $home } } grep { !$own{$_} } 456 .. 458 ]);
 	return;
 }
 
@@ -96,7 +124,7 @@ sub requests_made
 {
 	my %made;
 
-	foreach my $request ($simulator->requests)
+	foreach my $request ($simulator->requests, $europe->requests)
 	{
 		$request =~ s!/organizations/\d+/service-accounts!…!;
 		$request =~ s!(…|/projects)/\d+!$1/{id}!g;
@@ -167,7 +195,12 @@ sub run_block
 	my ($block) = @_;
 
 	return run_python($block->{text}) if $block->{kind} eq 'python';
-	return run_psql($node->connstr('cookbook'), $simulator, $block->{text});
+	return run_psql(
+		$node->connstr('cookbook'),
+		$block->{info} eq 'regions'
+		? { us => $simulator, eu => $europe }
+		: $simulator,
+		$block->{text});
 }
 
 # Runs a block and compares what it prints with `shown`, if there is any, and
@@ -178,7 +211,7 @@ sub check_block
 	my $where = "$file:$block->{line}";
 	my $failing = $block->{info} eq 'fails' ? 3 : 0;
 
-	$simulator->clear_log;
+	$_->clear_log foreach $simulator, $europe;
 	my ($status, $output) = run_block($block);
 
 	is($status, $failing, "$where: " . ($failing ? 'fails' : 'runs'))
@@ -235,6 +268,8 @@ my %before = (
 				role => 'admin'
 			});
 	},
+	'One organization in two regions' =>
+	  sub { begin_region($simulator, 'us', 456, 457) },
 );
 
 my %after = (
@@ -267,6 +302,11 @@ my %after = (
 		memberships_are('the changes are made',
 			without => [16],
 			with => [ [ 17, 458, 'analyst' ], [ 14, 457, 'admin' ] ]);
+	},
+	'One organization in two regions' => sub {
+		is_deeply([ grep { / 458 / } sort $europe->memberships ],
+			[ '14 458 analyst', '15 458 admin', '17 458 analyst' ],
+			'the new membership is in its region');
 	},
 	'Several organizations and regions' => sub {
 		is_deeply([ map { "$_->{organization_id} " . asked_for($_->{username}) }
@@ -394,5 +434,5 @@ cmp_ok(scalar keys %recipes, '>=', 13, 'the recipes were found');
 
 chdir $project;
 $node->stop;
-$simulator->stop;
+$_->stop foreach $simulator, $europe;
 done_testing();
