@@ -416,7 +416,8 @@ settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 		note_project(fetch, slot);
 	else if (state == MP_CALL_DONE && slot->exists)
 	{
-		if (mp_project_domain(fetch->settings, slot->parent.id) != NULL)
+		if (!fetch->chosen &&
+			mp_project_domain(fetch->settings, slot->parent.id) != NULL)
 			raise_other_region(fetch, slot->parent.id);
 		return parent_exists(fetch, slot);
 	}
