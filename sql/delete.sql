@@ -13,18 +13,18 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER mp_delete
   OPTIONS (username 'admin-bot.mp-service-account', secret 'admin-secret');
 IMPORT FOREIGN SCHEMA mixpanel FROM SERVER mp_delete INTO mp_delete;
 
--- one: it is read, and deleted at COMMIT
+-- one account: it is read, and deleted at COMMIT
 BEGIN;
 DELETE FROM service_accounts WHERE id = 2;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 COMMIT;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- those that have expired; RETURNING gives the row as it was
+-- the expired accounts; RETURNING returns the row as it was
 DELETE FROM service_accounts WHERE expires < '2026-01-01' RETURNING id, username, role, expires, secret;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 DELETE FROM service_accounts WHERE id IN (3, 4711) RETURNING service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
--- none
+-- no account
 DELETE FROM service_accounts WHERE id = 4711;
 DELETE FROM service_accounts WHERE expires < '2000-01-01';
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
@@ -32,7 +32,7 @@ DELETE FROM service_accounts WHERE id = 4 AND id = 5;
 DELETE FROM service_accounts WHERE organization_id = 124;
 DELETE FROM service_accounts WHERE false;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
--- with a table of one's own, in a CTE, through a view, by a prepared statement
+-- with a local table, in a CTE, through a view, by a prepared statement
 CREATE TABLE leaver (account int);
 INSERT INTO leaver VALUES (4), (4), (5), (4711);
 ANALYZE leaver;
@@ -74,18 +74,18 @@ DELETE FROM service_accounts WHERE CURRENT OF c;
 ROLLBACK;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 
--- the account that one logs in with stays
+-- the account of the user mapping cannot be deleted
 DELETE FROM service_accounts WHERE id = 1;
 \echo :SQLSTATE
 DELETE FROM service_accounts;
 \echo :SQLSTATE
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state accounts
--- it can be left out
+-- a condition can exclude it
 DELETE FROM service_accounts WHERE username <> 'admin-bot.mp-service-account' RETURNING id;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 
--- max_deletes counts over the transaction
+-- max_deletes counts the deletions of the whole transaction
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z accounts=12
 SET mixpanel_sa_fdw.max_deletes = 2;
 DELETE FROM service_accounts WHERE id IN (2, 3, 4);
@@ -119,14 +119,14 @@ DELETE FROM service_accounts WHERE id = 4;
 RESET mixpanel_sa_fdw.max_deletes;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state accounts
 
--- one that is gone when COMMIT deletes it is no error
+-- an account that is gone before COMMIT deletes it is not an error
 BEGIN;
 DELETE FROM service_accounts WHERE id IN (5, 6);
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT remove 5
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 COMMIT;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
--- one that is created and deleted in a transaction
+-- an account that is created and deleted in one transaction
 BEGIN;
 INSERT INTO service_accounts (username) VALUES ('short-lived') RETURNING id, length(secret);
 DELETE FROM service_accounts WHERE username = 'short-lived' RETURNING id;

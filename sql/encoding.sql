@@ -16,7 +16,7 @@ CREATE SERVER mp_latin1 FOREIGN DATA WRAPPER mixpanel_sa_fdw OPTIONS (base_url :
 CREATE USER MAPPING FOR CURRENT_USER SERVER mp_latin1
   OPTIONS (username 'admin-bot.mp-service-account', secret 'admin-secret');
 IMPORT FOREIGN SCHEMA mixpanel FROM SERVER mp_latin1 INTO public;
--- out
+-- output
 INSERT INTO service_accounts (username, role) VALUES ('na' || chr(239) || 've', 'R' || chr(244) || 'le')
 RETURNING id, username, role, length(username), length(secret);
 BEGIN;
@@ -25,11 +25,11 @@ SELECT role, octet_length(role) FROM mixpanel_sa_fdw_pending();
 SELECT role, octet_length(role) FROM project_memberships WHERE service_account_id = 2;
 COMMIT;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- in
+-- input
 SELECT id, username, octet_length(username), attrs ->> 'role' AS role FROM service_accounts WHERE id = 2;
 SELECT role, octet_length(role) FROM project_memberships WHERE service_account_id = 2;
 SELECT id FROM service_accounts WHERE username = 'na' || chr(239) || 've';
--- what the encoding lacks
+-- a character that the encoding lacks
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault body='{"results":[{"id":5,"username":"snow\u2603man"}]}'
 SELECT id, username FROM service_accounts;
 \echo :SQLSTATE
@@ -39,7 +39,7 @@ SELECT id FROM service_accounts;
 \set VERBOSITY sqlstate
 SELECT attrs FROM service_accounts;
 \set VERBOSITY default
--- words of the API go into messages all the same
+-- the API's own messages are shown all the same
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=400 body='{"error":"no \u2603 today"}'
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
@@ -47,7 +47,7 @@ SELECT id FROM service_accounts;
 DROP EXTENSION mixpanel_sa_fdw CASCADE;
 \c :home
 SET client_min_messages = warning;
--- without an encoding, bytes go through if they are UTF-8
+-- without an encoding (SQL_ASCII), bytes pass if they are UTF-8
 DROP DATABASE mp_latin1;
 CREATE DATABASE mp_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C';
 \c mp_ascii

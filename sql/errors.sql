@@ -40,14 +40,14 @@ SELECT masked('SELECT FROM project_memberships WHERE service_account_id = 1');
 ALTER USER MAPPING FOR CURRENT_USER SERVER mp_errors OPTIONS (ADD secret 'admin-secret');
 ALTER SERVER mp_errors OPTIONS (DROP organization_id);
 SELECT masked('INSERT INTO project_memberships VALUES (1, 1001, ''admin'')');
--- a table that cannot have rows asks for nothing
+-- a scan that cannot return rows sends no request
 SELECT count(*) FROM service_accounts WHERE id = NULL;
--- EXPLAIN asks for nothing
+-- EXPLAIN sends no request
 EXPLAIN (COSTS OFF) SELECT id FROM service_accounts WHERE id = 1;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
 ALTER SERVER mp_errors OPTIONS (ADD organization_id '123');
 
--- statuses
+-- HTTP statuses
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=400 body='{"status":"error","error":"that is wrong"}'
 SELECT id FROM service_accounts WHERE id = 2;
 \echo :SQLSTATE
@@ -62,7 +62,7 @@ INSERT INTO service_accounts (username, role) VALUES ('x', 'boss') RETURNING id,
 ALTER USER MAPPING FOR CURRENT_USER SERVER mp_errors OPTIONS (SET secret 'Wr0ng-Secret');
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
--- an error that repeats the credentials is not repeated
+-- credentials in an error message are masked
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=400 body='{"error":"secret Wr0ng-Secret is bad, Authorization: Basic YWRtaW4="}'
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
@@ -90,7 +90,7 @@ INSERT INTO service_accounts (username) VALUES ('x') RETURNING secret;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=429 headers.Retry-After=7
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
--- what it asks for holds for all that goes there: the same by another name
+-- Retry-After holds for all requests to that server, also through another server name
 ALTER SERVER mp_errors OPTIONS (SET base_url :'second_url');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=429
 SELECT id FROM service_accounts;
@@ -103,7 +103,7 @@ SELECT id FROM service_accounts;
 \echo :SQLSTATE
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear
 
--- retries: the last word counts; a wait that is too long is not begun
+-- retries: the last answer is reported; a wait that is too long is not begun
 ALTER SERVER mp_errors OPTIONS (SET max_retries '1');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=503
 SELECT count(*) FROM service_accounts;
@@ -179,7 +179,7 @@ SELECT id FROM service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault body='[1, 2]'
 SELECT id FROM service_accounts;
 \echo :SQLSTATE
--- what is not read is not looked at
+-- fields that are not read are not checked
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault body='{"results":[{"id":5,"expires":"tomorrow"}]}'
 SELECT id FROM service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear
@@ -207,7 +207,7 @@ RESET statement_timeout;
 SELECT count(*) FROM service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear
 
--- bad input, each before any request: wrong types
+-- bad input is refused before any request: wrong types
 SELECT id FROM service_accounts WHERE id = 'five';
 \echo :SQLSTATE
 SELECT id FROM service_accounts WHERE id = 99999999999999999999::text::bigint;
@@ -219,7 +219,7 @@ EXECUTE by_id('five');
 \echo :SQLSTATE
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES ('two', 1001, 'admin');
 \echo :SQLSTATE
--- memberships: NULLs, ids that cannot be, values that cannot be given
+-- memberships: NULLs, impossible ids, values that cannot be set
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, NULL);
 \echo :SQLSTATE
 INSERT INTO project_memberships (service_account_id, project_id) VALUES (2, 1001);
@@ -246,7 +246,7 @@ INSERT INTO project_memberships (service_account_id, project_id, role, has_sensi
 \echo :SQLSTATE
 INSERT INTO project_memberships (service_account_id, project_id, role, attrs) VALUES (2, 1001, 'admin', '{}');
 \echo :SQLSTATE
--- what has no call
+-- changes for which the API has no call
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'admin') ON CONFLICT DO NOTHING;
 \echo :SQLSTATE
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'admin')
@@ -254,7 +254,7 @@ ON CONFLICT (service_account_id, project_id) DO UPDATE SET role = excluded.role;
 \echo :SQLSTATE
 INSERT INTO service_accounts (username) VALUES ('x') ON CONFLICT (username) DO NOTHING RETURNING id, secret;
 \echo :SQLSTATE
--- in part of a statement, and only planned
+-- the same in a part of a statement, and in a plan that is not executed
 WITH w AS (INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'admin')
 	ON CONFLICT ((service_account_id + 0)) DO NOTHING RETURNING 1) SELECT count(*) FROM w;
 \echo :SQLSTATE

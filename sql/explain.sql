@@ -40,7 +40,7 @@ ALTER SERVER mp_explain OPTIONS (DROP organization_id);
 EXPLAIN (COSTS OFF) SELECT * FROM service_accounts;
 ALTER SERVER mp_explain OPTIONS (ADD organization_id '123');
 
--- keys that are known only at run time
+-- keys that are known only at execution
 PREPARE one(bigint) AS SELECT * FROM service_accounts WHERE id = $1;
 SET plan_cache_mode = force_generic_plan;
 EXPLAIN (COSTS OFF) EXECUTE one(5);
@@ -63,7 +63,7 @@ SELECT requests('SELECT id FROM service_accounts WHERE id = (SELECT 5)');
 SELECT requests('SELECT person, m.project_id FROM owner LEFT JOIN project_memberships m ON m.service_account_id = account WHERE account = 2');
 SELECT requests('SELECT person, s.username FROM owner, LATERAL (SELECT username FROM service_accounts WHERE id = account LIMIT 1) s');
 
--- scans that wait together, unless async_capable says no
+-- scans that wait together, unless async_capable is false
 CREATE FOREIGN TABLE one_org (id bigint) SERVER mp_explain OPTIONS (object 'service_accounts');
 CREATE FOREIGN TABLE other_org (id bigint) SERVER mp_explain OPTIONS (object 'service_accounts', organization_id '124');
 EXPLAIN (COSTS OFF) SELECT id FROM one_org UNION ALL SELECT id FROM other_org;
@@ -85,9 +85,9 @@ EXPLAIN (COSTS OFF) INSERT INTO project_memberships (service_account_id, project
 EXPLAIN (COSTS OFF) UPDATE project_memberships SET role = 'admin' WHERE service_account_id = 5;
 EXPLAIN (COSTS OFF) DELETE FROM project_memberships WHERE service_account_id = 5;
 ALTER SERVER mp_explain OPTIONS (DROP membership_write);
--- what would lose a secret can still be explained
+-- an INSERT that would lose a secret can be explained
 EXPLAIN (COSTS OFF) INSERT INTO service_accounts (username) VALUES ('x');
--- what is refused at planning is refused here too
+-- what planning refuses, EXPLAIN refuses too
 EXPLAIN (COSTS OFF) UPDATE service_accounts SET role = 'admin';
 \echo :SQLSTATE
 EXPLAIN (COSTS OFF) INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (5, 1001, 'admin') ON CONFLICT DO NOTHING;
@@ -136,7 +136,7 @@ SELECT costs('DELETE FROM service_accounts WHERE id = 3');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 ROLLBACK;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
--- the parts of it that a program reads
+-- the parts that a program reads
 CREATE FUNCTION plan_of(query text) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   plan jsonb;
@@ -149,12 +149,12 @@ SELECT p -> 'Mixpanel Request' AS request, p -> 'API Requests' AS requests,
        (p ->> 'API Bytes Received')::int > 0 AS received, (p ->> 'API Wait Time')::float > 0 AS waited
 FROM plan_of('SELECT * FROM project_memberships WHERE service_account_id = 2') p;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT set latency_ms=0
--- nowhere is there a secret
+-- no output contains a secret
 SELECT bool_or(line ~* 'admin-secret|Authorization|Basic') AS told
 FROM costs('SELECT * FROM service_accounts', 'VERBOSE') line;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear
 
--- the planner counts requests: what is pinned is cheaper than all
+-- the planner counts requests: a lookup by key is cheaper than a full read
 CREATE FUNCTION total_cost(query text) RETURNS float LANGUAGE plpgsql AS $$
 DECLARE
   plan json;

@@ -17,7 +17,7 @@ SELECT regexp_replace(mixpanel_sa_fdw_version(), '(libcurl|jansson) [0-9]+(\.[0-
 SELECT mixpanel_sa_fdw_version() LIKE '%fdw ' || extversion || '.%' OR mixpanel_sa_fdw_version() LIKE '%fdw ' || extversion || ',%' AS same
 FROM pg_extension WHERE extname = 'mixpanel_sa_fdw';
 
--- nothing yet
+-- no requests yet
 SELECT * FROM mixpanel_sa_fdw_pending();
 SELECT * FROM mixpanel_sa_fdw_stats();
 SELECT mixpanel_sa_fdw_stats_reset();
@@ -41,10 +41,10 @@ SELECT count(*) FROM service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=500
 SELECT count(*) FROM two;
 \echo :SQLSTATE
--- a row that is not there is no failure of the connection
+-- a row that does not exist is not a failure
 SELECT count(*) FROM two WHERE id = 4711;
 SELECT * FROM stats;
--- modifications count too, and rows that were never asked for do not
+-- changes count too, but not rows that were never requested
 SELECT requests AS before FROM stats WHERE server = 'mp_one' \gset
 SELECT count(*) FROM service_accounts WHERE id = 2 AND id = 3;
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'admin');
@@ -55,13 +55,13 @@ SELECT count(*) FROM two;
 SELECT * FROM stats;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear
 
--- check: all is well
+-- check: all items are true
 CREATE FUNCTION look(server name, OUT item text, OUT ok boolean, OUT detail text) RETURNS SETOF record LANGUAGE sql AS
   $$SELECT item, ok, regexp_replace(regexp_replace(detail, '127\.0\.0\.1:[0-9]+', 'HOST:PORT'), '; the quota is .*', '') FROM mixpanel_sa_fdw_check(server)$$;
 \pset format unaligned
 SELECT * FROM look('mp_one');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- a failing item is a row that says what to change
+-- the row of a failing item says what to change
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z document=docs
 SELECT * FROM look('mp_two');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z document=nested
@@ -90,7 +90,7 @@ SELECT item, ok, split_part(detail, ': ', 1) AS detail FROM look('mp_nowhere');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault status=500 count=0
 SELECT * FROM look('mp_one');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear
--- what is no server of ours is an error
+-- a server of another wrapper is an error
 SELECT * FROM mixpanel_sa_fdw_check('no_such_server');
 \echo :SQLSTATE
 CREATE FOREIGN DATA WRAPPER mp_other;
@@ -98,7 +98,7 @@ CREATE SERVER mp_other FOREIGN DATA WRAPPER mp_other OPTIONS (host 'example.com'
 SELECT * FROM mixpanel_sa_fdw_check('mp_other');
 \echo :SQLSTATE
 SELECT * FROM mixpanel_sa_fdw_check(NULL);
--- only a server that one may use
+-- only for servers on which the user has USAGE
 CREATE ROLE mp_plain;
 CREATE USER MAPPING FOR PUBLIC SERVER mp_one OPTIONS (username 'admin-bot.mp-service-account', secret 'admin-secret');
 GRANT USAGE ON SCHEMA mp_functions TO mp_plain;

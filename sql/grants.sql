@@ -24,7 +24,7 @@ SELECT * FROM grants WHERE service_account_id IN (5, 6) ORDER BY 1, 2, 4;
 SELECT * FROM grants WHERE project_id = 1002 AND service_account_id > 3 ORDER BY 1, 2, 4;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 
--- such a row is read-only, whatever chose it
+-- such a row is read-only, whatever condition selects it
 DELETE FROM project_memberships WHERE grant_type = 'team' AND service_account_id = 6;
 \echo :SQLSTATE
 \set VERBOSITY sqlstate
@@ -38,7 +38,7 @@ DELETE FROM project_memberships m USING (VALUES (6)) AS v (id) WHERE m.service_a
 WITH gone AS (DELETE FROM project_memberships WHERE service_account_id = 6 RETURNING *) SELECT count(*) FROM gone;
 \set VERBOSITY default
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths | grep -v '^GET'
--- nor where the table does not tell it
+-- also where the table has no column grant_type
 CREATE FOREIGN TABLE slim (service_account_id bigint, project_id bigint, role text) SERVER mp_grants OPTIONS (object 'project_memberships');
 CREATE FOREIGN TABLE renamed (service_account_id bigint, project_id bigint, role text, "From" char(20) OPTIONS (field 'grant_type')) SERVER mp_grants OPTIONS (object 'project_memberships');
 DELETE FROM slim WHERE service_account_id = 6 AND project_id = 1002;
@@ -54,7 +54,7 @@ SELECT * FROM grants WHERE service_account_id = 5 AND project_id = 1002 ORDER BY
 DELETE FROM project_memberships WHERE service_account_id = 5 AND grant_type = 'individual' RETURNING project_id, role, grant_type;
 SELECT * FROM grants WHERE service_account_id = 5 AND project_id = 1002 ORDER BY 4;
 SELECT change, service_account_id, project_id, role FROM mixpanel_sa_fdw_pending();
--- one may be added beside those of the team
+-- an individual grant can be added beside those of the team
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (6, 1002, 'analyst');
 SELECT * FROM grants WHERE service_account_id = 6 AND project_id = 1002 ORDER BY 4;
 COMMIT;
@@ -110,7 +110,7 @@ INSERT INTO service_accounts (username, expires) VALUES ('sooner', '2027-01-01')
 INSERT INTO service_accounts (username, expires) VALUES ('rounded', '2027-01-01 00:00:00.4567') RETURNING id, expires, secret;
 
 
--- a secret that was shown is no longer valid after a rollback
+-- after a rollback, a secret that was shown is no longer valid
 SET client_min_messages = notice;
 BEGIN;
 INSERT INTO service_accounts (username) VALUES ('one'), ('two') RETURNING username, secret IS NOT NULL AS secret;
@@ -118,12 +118,12 @@ SAVEPOINT s;
 INSERT INTO service_accounts (username) VALUES ('three') RETURNING secret IS NOT NULL AS secret;
 ROLLBACK TO s;
 ROLLBACK;
--- nobody has got it where its own statement fails
+-- no NOTICE where the statement that created it fails
 INSERT INTO service_accounts (username) VALUES ('four') RETURNING 1 / length(left(secret, 0));
 BEGIN;
 INSERT INTO service_accounts (username) VALUES ('five') RETURNING secret IS NOT NULL AS secret;
 COMMIT;
--- a trigger may read it, and then it is not lost
+-- a trigger can read the secret, which is then not lost
 SET mixpanel_sa_fdw.allow_unreturned_secret = on;
 INSERT INTO service_accounts (username) VALUES ('six');
 CREATE TABLE vault (id bigint, secret text);

@@ -25,7 +25,7 @@ SELECT table_name, table_type, is_insertable_into FROM information_schema.tables
 SELECT foreign_table_name, foreign_server_name FROM information_schema.foreign_tables WHERE foreign_table_schema = 'mp_import' ORDER BY 1;
 \pset format aligned
 
--- they exist already
+-- the tables exist already
 IMPORT FOREIGN SCHEMA mixpanel FROM SERVER mp_import INTO mp_import;
 \echo :SQLSTATE
 DROP FOREIGN TABLE service_accounts, project_memberships;
@@ -55,7 +55,7 @@ IMPORT FOREIGN SCHEMA mixpanel FROM SERVER mp_import INTO no_such_schema;
 \echo :SQLSTATE
 \det mp_import.*
 
--- names that need quotes
+-- names that need quoting
 CREATE SCHEMA "mp Import";
 CREATE SERVER "mp Import" FOREIGN DATA WRAPPER mixpanel_sa_fdw OPTIONS (base_url :'base_url', organization_id '123');
 IMPORT FOREIGN SCHEMA mixpanel FROM SERVER "mp Import" INTO "mp Import";
@@ -80,12 +80,12 @@ IMPORT FOREIGN SCHEMA mixpanel FROM SERVER mp_import INTO mp_import;
 RESET ROLE;
 SELECT relname, relowner::regrole FROM pg_class WHERE relnamespace = 'mp_import'::regnamespace ORDER BY 1;
 
--- none of this has asked the network; the tables work
+-- none of these statements sent a request; the tables work
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
 SELECT count(*) FROM "mp Import".service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- both keep working when they are renamed, and the messages follow
+-- both tables work after they are renamed, and messages use the new names
 ALTER FOREIGN TABLE "mp Import".service_accounts RENAME TO bots;
 ALTER FOREIGN TABLE "mp Import".project_memberships RENAME TO members;
 SET search_path = "mp Import", public;
@@ -100,7 +100,7 @@ INSERT INTO bots (login) VALUES ('renamed');
 DELETE FROM bots WHERE login = 'renamed' RETURNING "Bot";
 DELETE FROM bots WHERE "Bot" = 1;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- a name that stands for nothing else may be given to a column of its own
+-- a field name that is not used can be the name of another column
 ALTER FOREIGN TABLE bots DROP COLUMN creator, ADD COLUMN id bigint OPTIONS (field 'creator');
 SELECT "Bot", id FROM bots WHERE "Bot" = 2;
 ALTER FOREIGN TABLE bots ADD COLUMN name2 text OPTIONS (field 'name');

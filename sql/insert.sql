@@ -14,7 +14,7 @@ CREATE USER MAPPING FOR CURRENT_USER SERVER mp_insert
   OPTIONS (username 'admin-bot.mp-service-account', secret 'admin-secret');
 IMPORT FOREIGN SCHEMA mixpanel FROM SERVER mp_insert INTO mp_insert;
 
--- the new row comes back, with its secret
+-- RETURNING returns the new row with its secret
 INSERT INTO service_accounts (username, role, expires)
 VALUES ('ci-cd-bot', 'consumer', '2026-04-01 02:00:00+02')
 RETURNING id, username, name, role, expires, created IS NOT NULL AS created, last_used, organization_id, projects, length(secret) AS secret_length;
@@ -30,7 +30,7 @@ INSERT INTO service_accounts (id, username, secret, created, organization_id) VA
 INSERT INTO service_accounts (username, role) VALUES (E'na\u00efve "bot"\\\u2603', E'Custom R\u00f4le') RETURNING id, username, length(secret);
 INSERT INTO service_accounts (username, expires) VALUES ('exact', '2026-12-31 23:59:59.123456-05') RETURNING id, expires, length(secret);
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- memberships that it has from the start
+-- memberships that are granted with the creation
 INSERT INTO service_accounts (username, projects)
 VALUES ('member', '[{"id": 1001, "role": "admin"}, {"id": 1003, "role": "analyst"}]')
 RETURNING id, projects, length(secret);
@@ -49,7 +49,7 @@ WITH made AS (
 INSERT INTO vault SELECT * FROM made;
 SELECT id, username, length(secret), count(*) OVER (PARTITION BY secret) AS same FROM vault ORDER BY id;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- the whole row counts as taking the secret, and so does any expression of it
+-- returning the whole row counts as reading the secret, and so does any expression
 INSERT INTO service_accounts (username) VALUES ('star') RETURNING length((service_accounts).secret);
 INSERT INTO service_accounts (username) VALUES ('row') RETURNING (service_accounts.*) IS NULL AS null_row;
 INSERT INTO service_accounts AS a (username) VALUES ('alias') RETURNING md5(a.secret) IS NOT NULL AS hashed;
@@ -85,7 +85,7 @@ DROP TRIGGER lower_name ON service_accounts;
 ALTER FOREIGN TABLE service_accounts ALTER role DROP DEFAULT, ALTER expires DROP DEFAULT;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- what would lose the secret is refused before anything is sent
+-- an INSERT that would lose the secret is refused before anything is sent
 INSERT INTO service_accounts (username) VALUES ('lost');
 \echo :SQLSTATE
 INSERT INTO service_accounts (username) VALUES ('lost') RETURNING id;
@@ -99,7 +99,7 @@ lost
 \.
 \set VERBOSITY default
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
--- unless one says so
+-- unless allow_unreturned_secret is on
 SET mixpanel_sa_fdw.allow_unreturned_secret = on;
 INSERT INTO service_accounts (username) VALUES ('lost-1');
 INSERT INTO service_accounts (username) VALUES ('lost-2') RETURNING id;
@@ -188,7 +188,7 @@ INSERT INTO service_accounts (username, projects) VALUES ('x', '[{"id": 4711, "r
 INSERT INTO service_accounts (username) VALUES ('bot-2') RETURNING secret;
 \echo :SQLSTATE
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- a row that cannot be created takes those before it along
+-- when a row cannot be created, those before it are deleted again
 INSERT INTO service_accounts (username) VALUES ('before'), ('bot-2'), ('after') RETURNING secret;
 \echo :SQLSTATE
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear

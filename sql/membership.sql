@@ -22,7 +22,7 @@ SELECT service_account_id, project_id, role, project_name, username, organizatio
 FROM project_memberships ORDER BY 1, 2;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 
--- what is pinned decides the way
+-- the keys in the condition decide which calls are used
 SELECT count(*) FROM project_memberships WHERE service_account_id = 3;
 SELECT count(*) FROM project_memberships WHERE project_id = 1001;
 SELECT count(*) FROM project_memberships WHERE service_account_id = 3 AND project_id = 1001;
@@ -36,7 +36,7 @@ SELECT count(*) FROM project_memberships WHERE project_id IN (1001) AND project_
 SELECT count(*) FROM project_memberships WHERE organization_id = 124;
 SELECT count(*) FROM project_memberships WHERE service_account_id = ANY ('{}') OR project_id = NULL;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
--- one that is not there has no memberships; that it is not there is proven
+-- an account that does not exist has no memberships, once the API has shown that
 SELECT count(*) FROM project_memberships WHERE service_account_id = 4711;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 SELECT count(*) FROM project_memberships WHERE project_id = 4711;
@@ -75,7 +75,7 @@ JOIN project_memberships m ON m.service_account_id = s.id
 WHERE s.expires < '2026-01-01' ORDER BY 1, 2;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 
--- adding: one call at COMMIT
+-- adding: one call, at COMMIT
 BEGIN;
 INSERT INTO project_memberships (service_account_id, project_id, role)
 VALUES (2, 1001, 'analyst'), (3, 1001, 'analyst') RETURNING *;
@@ -83,7 +83,7 @@ VALUES (2, 1001, 'analyst'), (3, 1001, 'analyst') RETURNING *;
 COMMIT;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state memberships
--- a role changes: an existing membership's, and by UPDATE
+-- changing the role: by INSERT of an existing membership, and by UPDATE
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'consumer');
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 UPDATE project_memberships SET role = 'admin' WHERE service_account_id = 2 AND project_id = 1001
@@ -107,7 +107,7 @@ DELETE FROM project_memberships WHERE service_account_id = 1 AND service_account
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state memberships
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 
--- membership_write 'single': one call for each
+-- membership_write 'single': one call for each membership
 ALTER SERVER mp_member OPTIONS (ADD membership_write 'single');
 INSERT INTO project_memberships (service_account_id, project_id, role)
 VALUES (2, 1001, 'analyst'), (3, 1001, 'admin');
@@ -117,14 +117,14 @@ UPDATE project_memberships SET role = 'consumer' WHERE service_account_id = 2 AN
 DELETE FROM project_memberships WHERE project_id = 1001;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state memberships
--- 'bulk' never sends a single one
+-- 'bulk' never sends a single call
 ALTER SERVER mp_member OPTIONS (SET membership_write 'bulk');
 INSERT INTO project_memberships (service_account_id, project_id, role) VALUES (2, 1001, 'analyst');
 DELETE FROM project_memberships WHERE project_id = 1001;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 ALTER SERVER mp_member OPTIONS (DROP membership_write);
 
--- a rectangle is one call; no pair is granted that was not asked for
+-- a full rectangle is one call; no other pair is granted
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z accounts=11 projects=20 memberships_per_account=0
 INSERT INTO project_memberships (service_account_id, project_id, role)
 SELECT a, p, 'analyst' FROM generate_series(2, 11) a, generate_series(1001, 1020) p;
@@ -171,7 +171,7 @@ COPY project_memberships (service_account_id, project_id, role) FROM STDIN;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state memberships
 
--- INSERT ... SELECT from a table of one's own, from itself, with defaults
+-- INSERT ... SELECT from a local table, from itself, with defaults
 INSERT INTO project_memberships (service_account_id, project_id, role)
 SELECT account, project, role FROM wanted WHERE project > 1001;
 INSERT INTO project_memberships (service_account_id, project_id, role)

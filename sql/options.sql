@@ -221,7 +221,7 @@ SELECT name, value, t.* FROM (VALUES
   ('field', '')
 ) AS o(name, value), LATERAL on_column(name, value) t;
 
--- unknown options, and known ones in the wrong place
+-- unknown options, and options in the wrong place
 SELECT place, name, t.* FROM (VALUES
   ('server', 'organisation_id'),
   ('server', 'base-url'),
@@ -308,7 +308,7 @@ RESET ALL;
 SET search_path = mp_options, public;
 SET client_min_messages = warning;
 
--- none of this has asked the network
+-- none of these statements sent a request
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
 
 -- options at work: the table's organization wins over the server's
@@ -322,7 +322,7 @@ ALTER FOREIGN TABLE accounts OPTIONS (DROP organization_id);
 SELECT * FROM accounts WHERE id = 3;
 \echo :SQLSTATE
 ALTER FOREIGN TABLE accounts OPTIONS (ADD organization_id '123');
--- what is missing is said with the statement that sets it
+-- for a missing option, the hint has the statement that sets it
 ALTER USER MAPPING FOR CURRENT_USER SERVER mp_options OPTIONS (DROP username);
 SELECT replace(said, quote_ident(CURRENT_USER), 'me') AS said FROM attempt('SELECT * FROM accounts');
 ALTER USER MAPPING FOR CURRENT_USER SERVER mp_options OPTIONS (ADD username 'admin-bot.mp-service-account', DROP secret);
@@ -346,7 +346,7 @@ ALTER USER MAPPING FOR CURRENT_USER SERVER mp_options
   OPTIONS (DROP secret, ADD secret_file :'secret_file');
 COPY (SELECT unnest(ARRAY['admin-secret', 'the next line'])) TO PROGRAM 'umask 077; cat > mp_secret';
 SELECT * FROM accounts WHERE id = 4;
--- it is read anew
+-- the file is read again for each connection
 COPY (SELECT 'wrong-secret') TO PROGRAM 'cat > mp_secret';
 \c
 SET search_path = mp_options, public;

@@ -17,7 +17,7 @@ CREATE TABLE members_wanted PARTITION OF members FOR VALUES IN ('wanted', 'later
 CREATE FOREIGN TABLE members_there PARTITION OF members DEFAULT SERVER mp_partition OPTIONS (object 'project_memberships');
 INSERT INTO members VALUES (2, 1001, 'wanted'), (3, 1001, 'later');
 UPDATE members SET role = 'analyst' WHERE role = 'wanted' RETURNING *, tableoid::regclass;
--- not where the partition is a target of the same UPDATE
+-- this is refused where the partition is a target of the same UPDATE
 UPDATE members SET role = 'consumer' WHERE service_account_id = 3;
 \echo :SQLSTATE
 UPDATE members SET role = 'consumer' WHERE service_account_id = 3 RETURNING *;

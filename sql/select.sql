@@ -28,7 +28,7 @@ SELECT tableoid::regclass, id FROM service_accounts WHERE id = 2;
 SELECT sa FROM (SELECT id, username FROM service_accounts WHERE id = 2) sa;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 
--- one account is one GET; it may be asked for in every way
+-- one account is one GET, in whatever form the condition is written
 SELECT id FROM service_accounts WHERE id = 5;
 SELECT id FROM service_accounts WHERE 5 = id;
 SELECT id FROM service_accounts WHERE id = 5::smallint;
@@ -48,7 +48,7 @@ SELECT id FROM service_accounts WHERE NOT id <> 5;
 SELECT id FROM service_accounts WHERE id BETWEEN 5 AND 5 AND id = 5;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- several are several GETs
+-- several accounts are several GETs
 SELECT id FROM service_accounts WHERE id = ANY ('{1,2,3}') ORDER BY id;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 SELECT id FROM service_accounts WHERE id IN (3, 2, 2, 4) ORDER BY id;
@@ -61,16 +61,16 @@ SELECT id FROM service_accounts WHERE id = ANY (ARRAY(SELECT generate_series(2, 
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 SELECT id FROM service_accounts WHERE id = ANY ('{7,8}'::smallint[]) ORDER BY id;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
--- one that is not there is no row
+-- an account that does not exist returns no row
 SELECT id FROM service_accounts WHERE id = 4711;
 SELECT id FROM service_accounts WHERE id = 9223372036854775807;
 SELECT id FROM service_accounts WHERE id IN (2, 4711);
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
--- what belongs to another organization is not there either
+-- nor does one of another organization
 SELECT id FROM service_accounts WHERE id = 11;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- many are a list
+-- many accounts are a list
 ALTER SERVER mp_select OPTIONS (ADD max_concurrency '2');
 ANALYZE service_accounts;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
@@ -78,7 +78,7 @@ SELECT count(*) FROM service_accounts WHERE id = ANY (ARRAY(SELECT generate_seri
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 ALTER SERVER mp_select OPTIONS (DROP max_concurrency);
 
--- nothing is asked where nothing can be there
+-- no request is sent where no row can match
 SELECT id FROM service_accounts WHERE id = 1 AND id = 2;
 SELECT id FROM service_accounts WHERE id IN (1, 2) AND id IN (3, 4);
 SELECT id FROM service_accounts WHERE id = NULL;
@@ -95,7 +95,7 @@ SELECT id FROM service_accounts WHERE false;
 SELECT id FROM service_accounts LIMIT 0;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
 
--- everything else is left to the executor, after a list
+-- other conditions are checked by the executor, after a list
 SELECT id FROM service_accounts WHERE id > 8 ORDER BY id;
 SELECT id FROM service_accounts WHERE id <> ALL ('{1,2,3,4,5,6,7,8}') ORDER BY id;
 SELECT id FROM service_accounts WHERE id = 2 OR username = 'bot-4' ORDER BY id;
@@ -120,7 +120,7 @@ WITH old AS MATERIALIZED (SELECT id FROM service_accounts WHERE expires < '2026-
 SELECT count(*), min(id) FROM old;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- joins with a table of one's own
+-- joins with a local table
 CREATE TABLE owner (account int, person text);
 INSERT INTO owner VALUES (2, 'ada'), (3, 'bob'), (4711, 'eve');
 ANALYZE owner;
@@ -130,7 +130,7 @@ SELECT id FROM service_accounts WHERE id NOT IN (SELECT account FROM owner) AND 
 SELECT id FROM service_accounts s WHERE EXISTS (SELECT FROM owner WHERE account = s.id) ORDER BY id;
 SELECT id FROM service_accounts s WHERE NOT EXISTS (SELECT FROM owner WHERE account = s.id) AND id < 5 ORDER BY id;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
--- one GET for each row where that is all that can be done
+-- one GET for each row, where no other plan is possible
 SELECT person, s.username FROM owner, LATERAL (SELECT username FROM service_accounts WHERE id = account LIMIT 1) s ORDER BY 1;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 SELECT person, (SELECT username FROM service_accounts WHERE id = account) FROM owner ORDER BY 1;
@@ -156,7 +156,7 @@ SELECT username FROM service_accounts WHERE id = 2;
 \set VERBOSITY default
 RESET ROLE;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- so is what a SECURITY DEFINER function reads
+-- so are the rows that a SECURITY DEFINER function reads
 CREATE FUNCTION name_of(bigint) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = mp_select AS 'SELECT username FROM service_accounts WHERE id = $1';
 SET ROLE mp_viewer;
@@ -186,7 +186,7 @@ EXECUTE two(2, 3);
 EXECUTE two(3, 3);
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 RESET plan_cache_mode;
--- options that change are seen by a plan that is kept
+-- a cached plan uses changed options
 ALTER SERVER mp_select OPTIONS (SET organization_id '124');
 EXECUTE one(12);
 ALTER SERVER mp_select OPTIONS (SET organization_id '123');
@@ -229,7 +229,7 @@ FETCH ABSOLUTE 5 FROM back;
 FETCH RELATIVE -1 FROM back;
 COMMIT;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- one outlives its transaction
+-- a cursor WITH HOLD outlives its transaction
 BEGIN;
 DECLARE held CURSOR WITH HOLD FOR SELECT id FROM service_accounts WHERE id = 3;
 COMMIT;
@@ -237,7 +237,7 @@ FETCH ALL FROM held;
 CLOSE held;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- out of it: COPY, CREATE TABLE AS, materialized views, ANALYZE
+-- copies: COPY, CREATE TABLE AS, materialized views, ANALYZE
 COPY (SELECT id, username FROM service_accounts WHERE id < 3 ORDER BY id) TO STDOUT;
 COPY service_accounts TO STDOUT;
 \echo :SQLSTATE
@@ -261,12 +261,12 @@ SELECT * FROM owner ORDER BY account;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 MERGE INTO service_accounts s USING owner ON s.id = account WHEN MATCHED THEN DELETE;
 \echo :SQLSTATE
--- rows cannot be locked, but asking for it is no error
+-- row locks lock nothing, but are not an error
 SELECT id FROM service_accounts WHERE id = 2 FOR UPDATE;
 SELECT s.id, person FROM service_accounts s JOIN owner ON id = account WHERE id = 3 FOR SHARE;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
 
--- the other documents spell what they return otherwise
+-- the other documents use other names for what they return
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT reset epoch=2026-01-01T00:00:00Z document=docs
 \x on
 SELECT * FROM service_accounts WHERE id = 3;

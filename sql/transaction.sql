@@ -57,14 +57,14 @@ ROLLBACK;
 SELECT * FROM pending;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT counts
 SELECT * FROM members ORDER BY 1, 2;
--- nor where a statement fails after it
+-- the same where a later statement fails
 BEGIN;
 INSERT INTO members VALUES (4, 1001, 'analyst');
 SELECT 1 / 0;
 COMMIT;
 SELECT * FROM members WHERE account = 4;
 
--- the last change of a pair counts
+-- the last change of each pair counts
 BEGIN;
 INSERT INTO members VALUES (4, 1001, 'analyst');
 INSERT INTO members VALUES (4, 1001, 'consumer');
@@ -166,7 +166,7 @@ END $$;
 CALL in_two();
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- creating happens at once, and a rollback deletes again
+-- an account is created at once, and a rollback deletes it again
 BEGIN;
 INSERT INTO service_accounts (username) VALUES ('a') RETURNING id, length(secret);
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
@@ -205,7 +205,7 @@ INSERT INTO members VALUES (:new_id, 1001, 'admin'), (:new_id, 1002, 'admin');
 SELECT id - :new_id AS id, project FROM service_accounts JOIN members ON account = id WHERE id = :new_id ORDER BY 2;
 COMMIT;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT state memberships
--- one that cannot be deleted again is named
+-- an account that cannot be deleted again is named
 BEGIN;
 INSERT INTO service_accounts (username) VALUES ('g') RETURNING id, length(secret);
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT fault method=DELETE status=403 count=0
@@ -227,7 +227,7 @@ INSERT INTO members VALUES (2, 4711, 'admin');
 COMMIT;
 \echo :SQLSTATE
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
--- an error of one's own at COMMIT: nothing was sent
+-- an error of a deferred trigger at COMMIT: nothing was sent
 CREATE TABLE checked (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED);
 BEGIN;
 INSERT INTO members VALUES (2, 1003, 'owner');

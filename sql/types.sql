@@ -25,7 +25,7 @@ SELECT * FROM bots WHERE number = 3;
 INSERT INTO bots ("Bot Name", expiry) VALUES ('new', '2026-05-01') RETURNING number, "Bot Name", expiry, length(password);
 DELETE FROM bots WHERE number = 9 RETURNING "Bot Name";
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- messages call columns as the table does
+-- messages use the table's column names
 INSERT INTO bots (number, "Bot Name") VALUES (7, 'x') RETURNING password;
 \echo :SQLSTATE
 INSERT INTO bots ("Bot Name", expiry) VALUES ('x', 'infinity') RETURNING password;
@@ -64,14 +64,14 @@ CREATE FOREIGN TABLE odd (
 SELECT * FROM odd WHERE id = 3;
 \x off
 SELECT id, attrs ->> 'username' AS username, pg_typeof(id), pg_typeof(role) FROM odd WHERE role = 'analyst' ORDER BY id;
--- equality of another type than an integer chooses no request
+-- equality of a type other than integer does not choose requests
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 CREATE FOREIGN TABLE small (id smallint, username text) SERVER mp_types OPTIONS (object 'service_accounts');
 SELECT * FROM small WHERE id = 2;
 SELECT * FROM small WHERE id = 2::bigint;
 SELECT * FROM small WHERE id = 70000;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- writing through them
+-- writing through such tables
 SET mixpanel_sa_fdw.allow_unreturned_secret = on;
 INSERT INTO odd (username, role, expires) VALUES ('odd', 'admin', '2026-03-04') RETURNING id IS NOT NULL AS made, username, role, expires;
 SET timezone = 'America/New_York';
@@ -81,7 +81,7 @@ INSERT INTO odd (username, expires) VALUES ('x', 'infinity');
 \echo :SQLSTATE
 RESET mixpanel_sa_fdw.allow_unreturned_secret;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- values that a type does not take
+-- values that the type refuses
 CREATE FOREIGN TABLE narrow (id bigint, username varchar(3)) SERVER mp_types OPTIONS (object 'service_accounts');
 SELECT * FROM narrow WHERE id = 2;
 \echo :SQLSTATE
@@ -131,7 +131,7 @@ INSERT INTO access VALUES (2, '1001', NULL);
 \echo :SQLSTATE
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
 
--- what a table lacks
+-- what the table lacks
 CREATE FOREIGN TABLE no_key (username text, role text, secret text) SERVER mp_types OPTIONS (object 'service_accounts');
 SELECT * FROM no_key WHERE username = 'bot-2';
 INSERT INTO no_key (username) VALUES ('no-key') RETURNING username, length(secret);
@@ -159,7 +159,7 @@ INSERT INTO no_role VALUES (2, 1001);
 \echo :SQLSTATE
 DELETE FROM no_role WHERE service_account_id = 4 AND project_id = 1001;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --clear
--- columns and tables that nobody knows: at first use, before any request
+-- unknown columns and tables: refused at first use, before any request
 CREATE FOREIGN TABLE unknown_column (id bigint, password text) SERVER mp_types OPTIONS (object 'service_accounts');
 SELECT id FROM unknown_column;
 \echo :SQLSTATE
@@ -186,7 +186,7 @@ ALTER FOREIGN TABLE service_acounts RENAME TO service_accounts;
 SELECT count(*) FROM service_accounts WHERE id = 2;
 SELECT id, password FROM unknown_column WHERE id = 2;
 DROP FOREIGN TABLE service_accounts;
--- one field twice
+-- two columns with the same field
 CREATE FOREIGN TABLE twice (id bigint, a text OPTIONS (field 'username'), b varchar OPTIONS (field 'username'), secret text)
   SERVER mp_types OPTIONS (object 'service_accounts');
 SELECT id, a, b FROM twice WHERE id = 2;
