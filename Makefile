@@ -238,7 +238,7 @@ $(foreach page,$(PAGES),$(eval $(call installed_page,$(page))))
 	check-symbols check-compilers indent dist help clean-tests
 
 simulator:
-	$(MAKE) -C test/simulator simulator
+	$(MAKE) -C test/simulator
 
 unit:
 	$(MAKE) -C test/unit

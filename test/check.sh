@@ -274,7 +274,7 @@ run()
 		PG_REGRESS="$pgxs/test/regress/pg_regress" \
 		PG_TEST_PORT_DIR="$room/ports" \
 		MP_SIMULATOR="$room/repo/test/simulator/simulator" \
-		MP_SIMCTL="$room/repo/test/simctl" \
+		MP_SIMCTL="$room/repo/test/simulator/simctl" \
 		MP_FUZZ_JOBS="${MP_FUZZ_JOBS:-$((jobs > 1 ? 1 : 2))}" \
 		TESTDIR="$room" TESTDATADIR="$room/tmp_check" \
 		TESTLOGDIR="$room/tmp_check/log" \

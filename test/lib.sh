@@ -280,9 +280,9 @@ start_simulator()
 {
 	local line
 
-	copy_to_room test/simulator/simulator test/simctl test/perl
+	copy_to_room test/simulator/simulator test/simulator/simctl
 	export MP_SIMULATOR=$room/repo/test/simulator/simulator
-	export MP_SIMCTL=$room/repo/test/simctl
+	export MP_SIMCTL=$room/repo/test/simulator/simctl
 	coproc SIMULATOR {
 		as_owner "$MP_SIMULATOR" --port 0 --die-with-stdin "$@"
 	}

@@ -99,7 +99,7 @@ try_version='
 	mkdir /srv/work
 	tar -C /srv/project --exclude=./.git --exclude=./test/log \
 		--exclude=build --exclude=build-sanitized \
-		--exclude=test/simulator/simulator \
+		--exclude=test/simulator/simulator --exclude=test/simulator/simctl \
 		--exclude="*.o" --exclude="*.so" --exclude="*.bc" \
 		-c . | tar -C /srv/work -x
 	cd /srv/work

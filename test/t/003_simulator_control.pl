@@ -15,7 +15,7 @@ use Test::More;
 
 my $org = '/organizations/123/service-accounts';
 my $basic = encode_base64(MixpanelSimulator::LOGIN, '');
-my $simctl = "$FindBin::RealBin/../simctl";
+my $simctl = $ENV{MP_SIMCTL} // "$FindBin::RealBin/../simulator/simctl";
 my $sim = MixpanelSimulator->start(
 	epoch => '2024-01-15T10:30:00Z',
 	accounts => 5);
@@ -203,7 +203,7 @@ subtest 'log and counts' => sub {
 # Runs simctl and returns its output, or that of its complaint.
 sub simctl
 {
-	my $pid = open3(my $in, my $out, undef, $^X, $simctl, $sim->port, @_);
+	my $pid = open3(my $in, my $out, undef, $simctl, $sim->port, @_);
 	my $text = do { local $/; readline $out };
 
 	waitpid $pid, 0;

@@ -28,7 +28,7 @@ $node->start;
 
 local $ENV{MP_SIMULATOR_PORT} = $simulator->port;
 local $ENV{MP_SIMULATOR} //= "$project/test/simulator/simulator";
-local $ENV{MP_SIMCTL} //= "$project/test/simctl";
+local $ENV{MP_SIMCTL} //= "$project/test/simulator/simctl";
 
 my $status = system($ENV{PG_REGRESS}, "--inputdir=$project",
 	"--outputdir=$output", '--bindir=', '--host=' . $node->host,
