@@ -1,33 +1,25 @@
 # One session of psql, kept open: runs statements one after another, or begins
 # some and lets the test do something meanwhile.
 #
-# Owns the process.  A result is a hash: rows (as psql prints them unaligned),
-# code (SQLSTATE of the last error, '' if none), message, detail, hint, context,
-# notices (of any level below ERROR, each a hash of level, code, message, detail,
-# hint), raw (all that psql wrote to its error output), lost (the connection is
-# gone).
+# Owns what the answers mean.  A result is a hash: rows (as psql prints them
+# unaligned), code (SQLSTATE of the last error, '' if none), message, detail,
+# hint, context, notices (of any level below ERROR, each a hash of level, code,
+# message, detail, hint), raw (all that psql wrote to its error output), lost
+# (the connection is gone).
 package MixpanelSession;
 
 use strict;
 use warnings;
 
-use IPC::Run;
-
-use constant LIMIT_SECONDS => 120;
+use MixpanelPsql;
 
 sub new
 {
 	my ($class, $connection) = @_;
-	my $self = bless { in => '', out => '', err => '', number => 0 }, $class;
-	my @command = ('psql', '--no-psqlrc', '--no-align', '--tuples-only',
-		'--quiet', '--set=VERBOSITY=verbose', '--set=SHOW_CONTEXT=errors',
-		"--dbname=$connection");
+	my ($psql, $pid) = MixpanelPsql->connect($connection);
 
-	$self->{process} = IPC::Run::start(\@command, '<', \$self->{in},
-		'>', \$self->{out}, '2>', \$self->{err},
-		$self->{limit} = IPC::Run::timeout(LIMIT_SECONDS));
-	$self->{pid} = $self->rows('SELECT pg_backend_pid()');
-	return $self;
+	die "no connection to $connection\n" unless defined $pid;
+	return bless { psql => $psql, pid => $pid }, $class;
 }
 
 # The backend's process id.
@@ -37,12 +29,8 @@ sub pid { return $_[0]->{pid}; }
 sub begin
 {
 	my ($self, $sql) = @_;
-	my $mark = 'done ' . ++$self->{number};
 
-	$self->{mark} = $mark;
-	$self->{limit}->start(LIMIT_SECONDS);
-	$self->{in} .= "$sql\n;\n\\echo '$mark'\n\\warn '$mark'\n";
-	$self->{process}->pump_nb;
+	$self->{psql}->begin($sql);
 	return $self;
 }
 
@@ -50,25 +38,16 @@ sub begin
 sub end
 {
 	my ($self) = @_;
-	my $mark = qr/^\Q$self->{mark}\E\n/m;
 
-	while ($self->{out} !~ $mark || $self->{err} !~ $mark)
-	{
-		last unless eval { $self->{process}->pump; 1 };
-	}
-	die "a statement took more than " . LIMIT_SECONDS . " s\n"
-	  if $self->{limit}->is_expired;
-	return $self->_result($mark);
+	return _result($self->{psql}->end);
 }
 
 # Is what was begun still under way?
 sub is_busy
 {
 	my ($self) = @_;
-	my $mark = qr/^\Q$self->{mark}\E\n/m;
 
-	eval { $self->{process}->pump_nb };
-	return $self->{out} !~ $mark;
+	return $self->{psql}->is_busy;
 }
 
 sub run
@@ -91,9 +70,9 @@ sub rows
 sub quit
 {
 	my ($self) = @_;
+	my $psql = delete $self->{psql};
 
-	$self->{in} .= "\\q\n";
-	eval { $self->{process}->finish };
+	$psql->let_go if defined $psql;
 	return;
 }
 
@@ -102,20 +81,14 @@ sub crash
 {
 	my ($self) = @_;
 
-	$self->{process}->kill_kill;
+	(delete $self->{psql})->crash;
 	return;
 }
 
 sub _result
 {
-	my ($self, $mark) = @_;
-	my $lost = $self->{out} !~ $mark;
-	my ($out, $err) = ($self->{out}, $self->{err});
-
-	($self->{out}, $self->{err}) = ('', '');
-	s/$mark// foreach ($out, $err);
-	chomp $out;
-	my %result = (code => '', rows => $out, raw => $err, lost => $lost,
+	my ($out, $err, $is_gone) = @_;
+	my %result = (code => '', rows => $out, raw => $err, lost => $is_gone,
 		notices => []);
 	foreach my $report (_reports($err))
 	{
