@@ -157,41 +157,10 @@ then
 	# From 16 on it comes with the server.
 	[ -x "$bindir/pg_bsd_indent" ] || need_packages pg-bsd-indent
 fi
-build WERROR=1 all simulator unit unit-sanitized
-install_extension
-
-# The search for leaks stops a program's threads as a debugger does, which a
-# container may forbid.
-if "$repo/test/unit/build/sanitize/option_value_test" 2>&1 |
-	grep -q 'LeakSanitizer has encountered a fatal error'
-then
-	echo 'memory leaks are not looked for: LeakSanitizer may not trace'
-	export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
-fi
-
 make_room
-copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
-	mixpanel_sa_fdw.so sql expected src test doc README.md \
-	CHANGELOG.md CONTRIBUTING.md LICENSE MAINTAINER META.json debian
-
-mkdir "$room/bin"
-ln -s "$room/repo/test/initdb" "$room/bin/initdb"
-as_owner chmod 755 "$room/bin" 2>/dev/null || :
-
-# Paths of the tests, in order, that the names choose.
-list_tests()
-{
-	local path
-
-	for path in test/unit/build/*_test test/unit/build/sanitize/*_test \
-		test/t/*.pl
-	do
-		! is_wanted "$path" "$@" || printf '%s\n' "$path"
-	done
-}
 
 # The versions that are not this server's, where their root folders can be made;
-# beside everything else.
+# beside everything else, of which nothing needs so long as to fetch them.
 test_versions()
 {
 	local version own
@@ -212,6 +181,60 @@ end()
 {
 	[ -z "$versions_pid" ] || kill -TERM -- "-$versions_pid" 2>/dev/null || :
 	close_room
+}
+
+export MP_VERSIONS_REPORT=$room/versions
+versions_pid=
+trap end EXIT
+rm -rf "$repo/test/log"
+! is_wanted test/t/090_versions.pl "$@" || test_versions
+
+# Paths of the unit tests that the names choose, in a folder of programs.
+list_unit_tests()
+{
+	local folder=$1 source path
+	shift
+
+	for source in "$repo"/test/unit/*_test.c
+	do
+		path=$folder/$(basename "$source" .c)
+		! is_wanted "$path" "$@" || printf '%s\n' "$path"
+	done
+}
+
+unit_tests=$(list_unit_tests test/unit/build "$@")
+sanitized_tests=$(list_unit_tests test/unit/build/sanitize "$@")
+build WERROR=1 all simulator ${unit_tests:+unit} \
+	${sanitized_tests:+unit-sanitized}
+install_extension
+
+# The search for leaks stops a program's threads as a debugger does, which a
+# container may forbid.
+if [ -n "$sanitized_tests" ] &&
+	"$repo/test/unit/build/sanitize/option_value_test" 2>&1 |
+	grep -q 'LeakSanitizer has encountered a fatal error'
+then
+	echo 'memory leaks are not looked for: LeakSanitizer may not trace'
+	export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+fi
+
+copy_to_room Makefile mixpanel_sa_fdw.control mixpanel_sa_fdw.c \
+	mixpanel_sa_fdw.so sql expected src test doc README.md \
+	CHANGELOG.md CONTRIBUTING.md LICENSE MAINTAINER META.json debian
+
+mkdir "$room/bin"
+ln -s "$room/repo/test/initdb" "$room/bin/initdb"
+as_owner chmod 755 "$room/bin" 2>/dev/null || :
+
+# Paths of the TAP tests that the names choose.
+list_tests()
+{
+	local path
+
+	for path in test/t/*.pl
+	do
+		! is_wanted "$path" "$@" || printf '%s\n' "$path"
+	done
 }
 
 # Tests that measure time, and the one that waits for test_versions.
@@ -236,10 +259,8 @@ by_length()
 	done | awk '!seen[$0]++'
 }
 
-tests=$(cd "$room/repo" && list_tests "$@")
-[ -n "$tests" ] || die "no test matches: $*"
-rm -rf "$repo/test/log"
-export MP_VERSIONS_REPORT=$room/versions
+tests="$unit_tests $sanitized_tests $(cd "$room/repo" && list_tests "$@")"
+[ -n "${tests// /}" ] || die "no test matches: $*"
 alone=
 beside=
 for path in $tests
@@ -253,9 +274,6 @@ do
 done
 # shellcheck disable=SC2086
 beside=$(by_length $beside)
-versions_pid=
-trap end EXIT
-! is_wanted test/t/090_versions.pl "$@" || test_versions
 
 jobs=${MP_JOBS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
 

@@ -98,6 +98,7 @@ names_of_tests()
 try_version='
 	mkdir /srv/work
 	tar -C /srv/project --exclude=./.git --exclude=./test/log \
+		--exclude=./doc/installed \
 		--exclude=build --exclude=build-sanitized \
 		--exclude=test/simulator/simulator --exclude=test/simulator/simctl \
 		--exclude="*.o" --exclude="*.so" --exclude="*.bc" \
