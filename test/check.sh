@@ -1,10 +1,10 @@
 #!/bin/bash
 # Every test of the project; what it does is said by usage() below.
 #
-# Most tests run side by side, one more at once than there are processors: each
-# has a cluster and a simulator of its own, and waits half of its time.  Those
-# that measure how long something takes run afterwards, one by one.  The other
-# versions of PostgreSQL are tried beside all of this.
+# The tests run side by side, one more at once than there are processors: each
+# has a cluster and a simulator of its own, and waits half of its time.  The
+# other versions of PostgreSQL are tried beside all of this; what came of them
+# is looked at in the end.
 set -eu
 
 . "$(dirname "$0")/lib.sh"
@@ -171,7 +171,9 @@ test_versions()
 	do
 		[ "$version" = "$own" ] || set -- "$@" "$version"
 	done
-	setsid "$repo/test/matrix.sh" --if-possible --short \
+	# shellcheck disable=SC2016
+	setsid bash -c '"$0" "$@"; : >"$MP_VERSIONS_REPORT.whole"' \
+		"$repo/test/matrix.sh" --if-possible --short \
 		--report "$MP_VERSIONS_REPORT" "$@" >/dev/null </dev/null &
 	versions_pid=$!
 }
@@ -237,54 +239,34 @@ list_tests()
 	done
 }
 
-# Tests that measure time, and the one that waits for test_versions.
-is_alone()
-{
-	case $1 in
-		*/023_errors.pl | */026_cancel.pl | */032_failure.pl) ;;
-		*/http_retry_test | */090_versions.pl) ;;
-		*) return 1 ;;
-	esac
-}
-
-# The longest first, lest one of them is what all wait for in the end.
+# The longest first, lest one of them is what all wait for in the end; and last
+# the one that waits for test_versions.
 by_length()
 {
 	local name
 
-	for name in 004_fuzz 011_ubsan 000_style 031_random 077_secrets \
-		073_faults 071_faults 060_cookbook 061_clients .
+	for name in 004_fuzz 011_ubsan 000_style 026_cancel 032_failure 053_diff \
+		077_secrets 073_faults 030_matrix 070_faults 071_faults 055_quota \
+		041_demo 029_crash 010_regress 028_journal 060_cookbook 022_writes \
+		052_guest 024_sessions 031_random 037_impolite /t/ test/unit
 	do
 		printf '%s\n' "$@" | grep "$name" || :
-	done | awk '!seen[$0]++'
+	done | grep -v 090_versions | awk '!seen[$0]++'
+	printf '%s\n' "$@" | grep 090_versions || :
 }
 
 tests="$unit_tests $sanitized_tests $(cd "$room/repo" && list_tests "$@")"
 [ -n "${tests// /}" ] || die "no test matches: $*"
-alone=
-beside=
-for path in $tests
-do
-	if is_alone "$path"
-	then
-		alone="$alone $path"
-	else
-		beside="$beside $path"
-	fi
-done
 # shellcheck disable=SC2086
-beside=$(by_length $beside)
+tests=$(by_length $tests)
 
 jobs=${MP_JOBS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
 
-# So many tests side by side: run JOBS PATH...
 # shellcheck disable=SC2086
-run()
+run_tests()
 {
-	local pgxs jobs=$1
-	shift
+	local pgxs
 
-	[ $# -gt 0 ] || return 0
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/..
 	as_owner env -C "$room/repo" PATH="$room/bin:$bindir:$PATH" \
 		MP_INITDB="$bindir/initdb" MP_INITDB_TEMPLATES="$room/templates" \
@@ -294,24 +276,12 @@ run()
 		MP_SIMULATOR="$room/repo/test/simulator/simulator" \
 		MP_SIMCTL="$room/repo/test/simulator/simctl" \
 		MP_FUZZ_JOBS="${MP_FUZZ_JOBS:-$((jobs > 1 ? 1 : 2))}" \
+		PGCTLTIMEOUT="${PGCTLTIMEOUT:-300}" \
 		TESTDIR="$room" TESTDATADIR="$room/tmp_check" \
 		TESTLOGDIR="$room/tmp_check/log" \
 		LC_ALL=C \
 		timeout --kill-after=10 "$time_limit" \
-		prove --timer --jobs "$jobs" ${PROVE_FLAGS-} "$@"
-}
-
-run_tests()
-{
-	local failed=0
-
-	# shellcheck disable=SC2086
-	run "$jobs" $beside || failed=1
-	[ -z "$versions_pid" ] || wait "$versions_pid" || :
-	versions_pid=
-	# shellcheck disable=SC2086
-	run 1 $alone || failed=1
-	return $failed
+		prove --timer --jobs "$jobs" ${PROVE_FLAGS-} $tests
 }
 
 # A server with assertions may have died when a test had seen all it wanted.

@@ -158,7 +158,7 @@ try()
 make_version()
 {
 	make_root "postgresql-$1" "$(suite_of "$1")" \
-		$(packages_for "$1") $test_packages
+		"$no_bitcode" $(packages_for "$1") $test_packages
 }
 
 : >"$report"

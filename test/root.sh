@@ -101,6 +101,38 @@ experimental_preferences='Package: src:postgresql-19
 Pin: release a=experimental
 Pin-Priority: 900'
 
+# The headers of PostgreSQL want clang and LLVM, for bitcode, which the tests do
+# not build: two thirds of what would be fetched and unpacked.  Where this
+# package is wanted, it stands in for them, whatever their version.
+no_bitcode=mixpanel-no-bitcode
+
+# A repository in a folder that has nothing but that package.
+make_stand_in()
+{
+	local folder=$1 version names=
+
+	for version in {14..40}
+	do
+		names="$names, clang-$version, llvm-$version-dev"
+	done
+	mkdir -p "$folder/package/DEBIAN"
+	cat >"$folder/package/DEBIAN/control" <<END
+Package: $no_bitcode
+Version: 1
+Architecture: all
+Maintainer: nobody <nobody@localhost>
+Provides: ${names#, }
+Description: stands in for the compiler of bitcode
+END
+	dpkg-deb --build "$folder/package" "$folder/$no_bitcode.deb" >/dev/null
+	{
+		cat "$folder/package/DEBIAN/control"
+		echo "Filename: ./$no_bitcode.deb"
+		echo "Size: $(stat -c %s "$folder/$no_bitcode.deb")"
+		echo "SHA256: $(sha256sum <"$folder/$no_bitcode.deb" | cut -d ' ' -f 1)"
+	} >"$folder/Packages"
+}
+
 # A private mount name space leaves no mount behind, even if this is killed.
 build_root()
 {
@@ -117,7 +149,12 @@ build_root()
 		target=(sid "$root.new" "deb $mirror sid main"
 			"deb $mirror experimental main")
 	fi
-	rm -rf --one-file-system "$root.new"
+	rm -rf --one-file-system "$root.new" "$root.stand-in"
+	case " $* " in *" $no_bitcode "*)
+		make_stand_in "$root.stand-in"
+		target+=("deb [trusted=yes] copy:$root.stand-in ./")
+		;;
+	esac
 	PREFERENCES=$experimental_preferences unshare --mount \
 		mmdebstrap --quiet --variant=minbase --format=directory \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
@@ -125,7 +162,7 @@ build_root()
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		"${options[@]}" --include="$(IFS=,; echo "$*")" "${target[@]}" || return
-	rm -rf --one-file-system "$root"
+	rm -rf --one-file-system "$root" "$root.stand-in"
 	mv "$root.new" "$root"
 	describe_root "$suite" "$@" >"$root.made-of"
 }

@@ -572,10 +572,10 @@ subtest 'rows are handed out while the list arrives' => sub {
 	ok($simulator->wait_for_in_flight(0), 'the connection is given up');
 
 	$simulator->clear_faults;
-	$test->options(request_timeout => '500ms');
+	$test->options(request_timeout => '2s');
 	$test->rows("BEGIN; DECLARE c CURSOR FOR $ids id > 0");
 	$test->rows('FETCH 1 FROM c');
-	$test->rows('SELECT pg_sleep(1.2)');
+	$test->rows('SELECT pg_sleep(4)');
 	is(scalar(split /\n/, $test->rows('FETCH ALL FROM c')), 1999,
 		'a slow reader is not taken for a slow server');
 	$test->rows('COMMIT');

@@ -78,7 +78,7 @@ foreach my $mode (
 				$test->node->connstr('postgres')
 			],
 			'<', \undef, '>', \$out, '2>', \$err,
-			IPC::Run::timeout(60));
+			IPC::Run::timeout(300));
 		is($?, 0, 'pgbench') or diag($err);
 		my $all = $sessions * $rounds;
 		like($out, qr|actually processed: $all/$all\b|, 'every transaction');

@@ -220,7 +220,8 @@ my @endings = (
 	},
 	{
 		name => 'idle_in_transaction_session_timeout',
-		sql => 'SET idle_in_transaction_session_timeout = 250; BEGIN; {change}',
+		sql => 'BEGIN; {change}; '
+		  . 'SET LOCAL idle_in_transaction_session_timeout = 50',
 		act => sub { },
 		lost => 1,
 	},

@@ -557,7 +557,7 @@ sub creates
 				$done ? (done => 1) : ());
 
 			$test->options(
-				request_timeout => $kind eq 'silent' ? '500ms' : '30s');
+				request_timeout => $kind eq 'silent' ? '2s' : '30s');
 			start_peer_case($peer, accounts => 3);
 			$test->rows($one);
 			$peer->reset(accounts => 3, fault => \%fault);

@@ -1,5 +1,6 @@
-# The other versions of PostgreSQL: what test/matrix.sh found before this,
-# which needs more rights than a test has.  A line of its report is "passed",
+# The other versions of PostgreSQL: what test/matrix.sh finds beside the other
+# tests, which needs more rights than a test has; test/check.sh starts it, and
+# tells when the report is whole.  A line of its report is "passed",
 # "failed" or "skipped", the version, and what there is to say.
 
 use strict;
@@ -8,9 +9,15 @@ use warnings;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use constant WAIT_SECONDS => 7200;	# check.sh ends what takes too long
+
 plan skip_all => 'no report: test/check.sh makes it, with test/matrix.sh'
   unless defined $ENV{MP_VERSIONS_REPORT};
 
+my $end = time() + WAIT_SECONDS;
+
+sleep 1
+  until -e "$ENV{MP_VERSIONS_REPORT}.whole" || time() > $end;
 my @lines = split /\n/, slurp_file($ENV{MP_VERSIONS_REPORT});
 
 # One reason that keeps every version out is said once, where prove shows it.

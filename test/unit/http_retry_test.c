@@ -383,14 +383,14 @@ test_away(void)
 	int			i;
 
 	client_begin();
-	settings.request_timeout = 50;
+	settings.request_timeout = 500;
 	settings.max_retries = 0;
 	request = client_start(MP_METHOD_GET, "/");
 	while (server_requests(server) < 1)
 		client_step(1);
 	for (i = 0; i < 10000 && server_sent(server) == 0; i++)
 		poll(NULL, 0, 1);
-	poll(NULL, 0, 200);
+	poll(NULL, 0, 1000);
 	is_int(client_finish(request), MP_OUTCOME_OK, "away for long");
 	mp_http_free(request);
 	client_end();
@@ -407,7 +407,7 @@ check_fan_out(int port)
 
 	snprintf(base_url, sizeof(base_url), "https://127.0.0.1:%d", port);
 	settings.base_url = base_url;
-	settings.connect_timeout = 500;
+	settings.connect_timeout = 1000;
 	settings.max_retries = 0;
 	for (i = 0; i < 8; i++)
 		requests[i] = client_start(MP_METHOD_GET, "/");
