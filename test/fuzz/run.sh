@@ -91,34 +91,52 @@ box_line()
 	sed -n "s/^ \* $2: //p" "$1_fuzz.c"
 }
 
+# Several targets link the same sources: each is compiled once in a run.
+rm -rf build/objects
+mkdir -p build/objects
+
+# Not position-independent: where the kernel spreads addresses wide, such a
+# program may lie where ASan's allocator wants to.
+# shellcheck disable=SC2086
+compile()
+{
+	object=build/objects/$(echo "$1" | tr / -).o
+	[ ! -e "$object" ] || return 0
+	fuzzer=
+	[ "$compiler" != "$CLANG" ] || fuzzer=fuzzer-no-link,
+	"$compiler" -std=gnu99 -D_GNU_SOURCE -O2 -g -I. -I../../src \
+		-fno-pie -fsanitize="$fuzzer$sanitizers" -fno-sanitize-recover=all \
+		-c -o "$object.$2" "$1" $flags &&
+		mv "$object.$2" "$object"
+}
+
 # Sources stand in this folder or in src/.
 build()
 {
-	sources=
-	for source in $(box_line "$1" Sources)
-	do
-		[ -e "$source" ] || source=../../src/$source
-		sources="$sources $source"
-	done
 	libraries=$(box_line "$1" Libraries)
 	flags=
+	links=
 	# shellcheck disable=SC2086
-	[ -z "$libraries" ] || flags=$(pkg-config --cflags --libs $libraries)
+	[ -z "$libraries" ] || {
+		flags=$(pkg-config --cflags $libraries)
+		links=$(pkg-config --libs $libraries)
+	}
 
 	mkdir -p "build/$1/corpus"
-	if [ "$compiler" = "$CLANG" ]
-	then
-		flags="-fsanitize=fuzzer $flags"
-	else
-		sources="replay.c $sources"
-	fi
-	# Not position-independent: where the kernel spreads addresses wide, such a
-	# program may lie where ASan's allocator wants to.
+	sources=$1_fuzz.c
+	[ "$compiler" = "$CLANG" ] || sources="$sources replay.c"
+	objects=
+	for source in $sources $(box_line "$1" Sources)
+	do
+		[ -e "$source" ] || source=../../src/$source
+		compile "$source" "$1" || return
+		objects="$objects $object"
+	done
+	fuzzer=
+	[ "$compiler" != "$CLANG" ] || fuzzer=fuzzer,
 	# shellcheck disable=SC2086
-	"$compiler" -std=gnu99 -D_GNU_SOURCE -O2 -g -I. -I../../src \
-		-fno-pie -no-pie \
-		-fsanitize="$sanitizers" -fno-sanitize-recover=all \
-		-o "build/$1/target" "$1_fuzz.c" $sources $flags
+	"$compiler" -no-pie -fsanitize="$fuzzer$sanitizers" \
+		-o "build/$1/target" $objects $links
 }
 
 # New inputs go to build/, so that the seeds stay few.
