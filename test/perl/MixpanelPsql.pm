@@ -12,6 +12,7 @@ use File::Temp qw(tempdir);
 use IO::Select;
 use IO::Socket::UNIX;
 use IPC::Run;
+use Time::HiRes qw(sleep time);
 
 use constant LIMIT_SECONDS => 120;
 
@@ -45,6 +46,7 @@ sub connect
 	if (defined $self)
 	{
 		@waiting = grep { $_ != $self } @waiting;
+		$self->_await_backend(2);
 		(my $quoted = $connection) =~ s/(['\\])/$1$1/g;
 		my $pid = $self->_ask_pid("\\connect -reuse-previous=off '$quoted'\n");
 		delete $self->{seat};
@@ -89,7 +91,21 @@ sub _ask_pid
 	$self->begin($before . 'SELECT pg_backend_pid()');
 	my ($out, $err, $is_gone) = $self->end;
 	$self->{is_changed} = 0;
-	return $err eq '' && !$is_gone && $out =~ /^(\d+)$/ ? $1 : undef;
+	$self->{pid} =
+	  $err eq '' && !$is_gone && $out =~ /^(\d+)$/ ? $1 : undef;
+	return $self->{pid};
+}
+
+# A backend ends some time after its client has gone, and holds its locks until
+# then; what has become of the session before should not be a matter of luck.
+# Not for long: it may have to wait for the API.
+sub _await_backend
+{
+	my ($self, $seconds) = @_;
+	my $end = time() + $seconds;
+
+	sleep 0.002 while time() < $end && kill 0, $self->{pid};
+	return;
 }
 
 # Send statements without waiting for them.  A backslash may change psql itself.
@@ -159,6 +175,7 @@ sub let_go
 
 	return $self->finish
 	  if $owner != $$ || $self->{is_changed} || !$self->_take_seat;
+	$self->_await_backend(0.2);
 	push @waiting, $self;
 	return;
 }

@@ -2,10 +2,12 @@
  *
  * cppcheck.h
  *		What cppcheck must know of headers that it does not read: the macros of
- *		the server that are loops or do not return, and versions.
+ *		the server that are loops or do not return, versions, and that a header
+ *		is there which a source asks for.
  *
  *-------------------------------------------------------------------------
  */
+#define __has_include(header) 1
 #define LIBCURL_VERSION_NUM 0x080000
 #define WARNING 19
 #define ERROR 21
