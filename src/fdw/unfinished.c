@@ -22,6 +22,7 @@
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/tuplestore.h"
 
 #include "catalog/option.h"
@@ -38,16 +39,34 @@ PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_unfinished);
 #define CLOCK_SKEW (60 * USECS_PER_SEC) /* that the API's clock may differ */
 #define COMMIT_MEMORY (INT64CONST(30) * USECS_PER_DAY)
 
-/* An account of the API that is, or may be, one that was left behind. */
-typedef struct Found
+/* An account that the journal names by its id, itself or in a change. */
+typedef struct KnownKey
 {
 	int64		organization;
+	int64		account;
+} KnownKey;
+
+typedef struct Known
+{
+	KnownKey	key;
+	bool		exists;			/* the API has it */
+} Known;
+
+/* An account of the API that may be one of a group. */
+typedef struct Found
+{
 	int64		id;
-	const char *text;			/* whose entries it may be of, by its name;
-								 * NULL: it is there, no more */
-	bool		dated;			/* created within the time of such an entry,
-								 * as far as the API says when it was */
+	bool		dated;			/* the API says when it was created */
 } Found;
+
+/* Accounts that are known by their names alone, of one name and
+ * organization. */
+typedef struct NameGroup
+{
+	const MpEntry *like;		/* the first */
+	List	   *left;			/* of MpLeft */
+	List	   *found;			/* of Found */
+} NameGroup;
 
 typedef struct Search
 {
@@ -58,35 +77,38 @@ typedef struct Search
 								 * needed yet */
 	int64		organization;	/* of the server */
 	List	   *left;			/* of MpLeft: to be told of the server */
-	List	   *found;			/* of Found */
+	HTAB	   *known;			/* of Known: of those that are asked for */
+	List	   *groups;			/* of NameGroup: likewise */
+	List	   *gone;			/* of MpLeft: to be forgotten */
 } Search;
 
 static void select_left(Search *search, List *all);
+static bool is_left(const MpEntry *entry);
 static bool belongs(const Search *search, const MpEntry *entry);
 static bool is_asked(const Search *search, const MpEntry *entry);
+static void note_known(Search *search, const MpEntry *entry);
+static void add_known(Search *search, int64 organization, int64 account);
+static void add_to_group(Search *search, MpLeft *left);
+static bool is_like(const MpEntry *a, const MpEntry *b);
 static void ask_all(Search *search);
 static void ask(Search *search, int64 organization);
 static void take_record(Search *search, const MpRecord *record,
 						int64 organization);
-static bool is_wanted(const MpEntry *entry, int64 id);
+static bool is_of_group(const MpRecord *record, const NameGroup *group);
 static bool has_name(const MpRecord *record, const char *text);
 static bool is_dated(const MpRecord *record, const MpEntry *entry);
-static const Found *find_id(const Search *search, int64 organization,
-							int64 id);
-static void report_account(Search *search, const MpLeft *left);
-static void report_commit(Search *search, const MpLeft *left);
+static bool exists(const Search *search, int64 organization, int64 account);
+static void report_account(Search *search, MpLeft *left);
+static char *account_words(const Search *search, const MpEntry *entry);
+static void report_commit(Search *search, MpLeft *left);
 static bool is_settled(const Search *search, const MpEntry *entry);
 static char *commit_words(const MpEntry *entry);
-static void report_nameless(Search *search, List *all);
-static List *list_alike(const Search *search, const MpEntry *like);
-static bool is_like(const MpEntry *a, const MpEntry *b);
-static List *list_matches(const Search *search, const MpEntry *like,
-						  List *all, bool *sure);
+static void report_groups(Search *search);
+static List *list_matches(const NameGroup *group, List *all, bool *sure);
 static bool is_known(const MpEntry *like, int64 id, List *all);
 static bool is_under_way(const MpEntry *like, List *all);
-static void report_group(Search *search, List *group, List *matches,
+static void report_group(Search *search, const NameGroup *group, List *matches,
 						 bool sure);
-static char *account_words(const Search *search, const MpEntry *entry);
 static void add_row(Search *search, const MpEntry *entry, int64 account,
 					const char *reason);
 
@@ -116,7 +138,7 @@ mixpanel_sa_fdw_unfinished(PG_FUNCTION_ARGS)
 	ask_all(&search);
 	foreach(cell, search.left)
 	{
-		const MpLeft *left = lfirst(cell);
+		MpLeft	   *left = lfirst(cell);
 
 		if (left->entry.kind == MP_ENTRY_COMMIT)
 			report_commit(&search, left);
@@ -124,23 +146,45 @@ mixpanel_sa_fdw_unfinished(PG_FUNCTION_ARGS)
 				 !is_asked(&search, &left->entry))
 			report_account(&search, left);
 	}
-	report_nameless(&search, mp_journal_read(false));
+	report_groups(&search);
+	mp_journal_forget(search.gone);
 	return (Datum) 0;
 }
 
+/* What is to be told, and what is to be asked for. */
 static void
 select_left(Search *search, List *all)
 {
+	HASHCTL		control = {
+		.keysize = sizeof(KnownKey),
+		.entrysize = sizeof(Known),
+		.hcxt = CurrentMemoryContext,
+	};
 	ListCell   *cell;
 
+	search->known = hash_create("mixpanel_sa_fdw accounts", 64, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	foreach(cell, all)
 	{
-		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+		MpLeft	   *left = lfirst(cell);
 
-		if ((entry->state == MP_ENTRY_KEPT ||
-			 entry->state == MP_ENTRY_CUT_OFF) && belongs(search, entry))
-			search->left = lappend(search->left, lfirst(cell));
+		if (!is_left(&left->entry) || !belongs(search, &left->entry))
+			continue;
+		search->left = lappend(search->left, left);
+		if (!is_asked(search, &left->entry))
+			continue;
+		if (left->entry.kind == MP_ENTRY_ACCOUNT && left->entry.account == 0)
+			add_to_group(search, left);
+		else
+			note_known(search, &left->entry);
 	}
+}
+
+static bool
+is_left(const MpEntry *entry)
+{
+	return entry->state == MP_ENTRY_KEPT || entry->state == MP_ENTRY_CUT_OFF ||
+		entry->state == MP_ENTRY_UNKNOWN;
 }
 
 /*
@@ -161,6 +205,62 @@ static bool
 is_asked(const Search *search, const MpEntry *entry)
 {
 	return strcmp(entry->base_url, search->base_url) == 0;
+}
+
+static void
+note_known(Search *search, const MpEntry *entry)
+{
+	const char *position = entry->text;
+	MpNotedChange change;
+	int			more;
+
+	if (entry->kind == MP_ENTRY_ACCOUNT)
+	{
+		add_known(search, entry->organization, entry->account);
+		return;
+	}
+	while (mp_journal_next_change(&position, &change, &more))
+		add_known(search, entry->organization, change.account);
+}
+
+static void
+add_known(Search *search, int64 organization, int64 account)
+{
+	KnownKey	key = {organization, account};
+	bool		again;
+	Known	   *known = hash_search(search->known, &key, HASH_ENTER, &again);
+
+	if (!again)
+		known->exists = false;
+}
+
+/* Add an entry to those of its name, or begin a group with it */
+static void
+add_to_group(Search *search, MpLeft *left)
+{
+	NameGroup  *group;
+	ListCell   *cell;
+
+	foreach(cell, search->groups)
+	{
+		group = lfirst(cell);
+		if (is_like(&left->entry, group->like))
+		{
+			group->left = lappend(group->left, left);
+			return;
+		}
+	}
+	group = palloc0(sizeof(NameGroup));
+	group->like = &left->entry;
+	group->left = list_make1(left);
+	search->groups = lappend(search->groups, group);
+}
+
+static bool
+is_like(const MpEntry *a, const MpEntry *b)
+{
+	return a->kind == b->kind && a->organization == b->organization &&
+		strcmp(a->text, b->text) == 0 && strcmp(a->base_url, b->base_url) == 0;
 }
 
 /* ---- what the API has ---- */
@@ -214,55 +314,44 @@ ask(Search *search, int64 organization)
 }
 
 /*
- * Keep an account that a noted creation may have made: by its id, or else by
- * its name and the time of its creation.
+ * Keep what is to be known of an account: that it is there, or else that it
+ * may be one that is known by its name alone.
  */
 static void
 take_record(Search *search, const MpRecord *record, int64 organization)
 {
-	int64		id = record->values[MP_FIELD_ID].as.integer;
-	Found		found = {.organization = organization,.id = id};
-	bool		wanted = false;
+	KnownKey	key = {organization, record->values[MP_FIELD_ID].as.integer};
+	Known	   *known = hash_search(search->known, &key, HASH_FIND, NULL);
 	ListCell   *cell;
 
-	foreach(cell, search->left)
+	if (known != NULL)
+		known->exists = true;
+	foreach(cell, search->groups)
 	{
-		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
+		NameGroup  *group = lfirst(cell);
+		Found	   *found;
 
-		if (entry->organization != organization || !is_asked(search, entry))
+		if (group->like->organization != organization ||
+			!is_of_group(record, group))
 			continue;
-		if (is_wanted(entry, id))
-			wanted = true;
-		else if (entry->kind == MP_ENTRY_ACCOUNT && entry->account == 0 &&
-				 has_name(record, entry->text) && is_dated(record, entry))
-		{
-			wanted = true;
-			found.text = entry->text;
-			found.dated = record->values[MP_FIELD_CREATED].present;
-		}
-	}
-	if (wanted)
-	{
-		Found	   *copy = palloc(sizeof(Found));
-
-		*copy = found;
-		search->found = lappend(search->found, copy);
+		found = palloc(sizeof(Found));
+		found->id = key.account;
+		found->dated = record->values[MP_FIELD_CREATED].present;
+		group->found = lappend(group->found, found);
 	}
 }
 
-/* Is the account named by the entry, itself or in a change? */
+/* By its name, and the time of its creation as far as the API tells it. */
 static bool
-is_wanted(const MpEntry *entry, int64 id)
+is_of_group(const MpRecord *record, const NameGroup *group)
 {
-	const char *position = entry->text;
-	MpNotedChange change;
-	int			more;
+	ListCell   *cell;
 
-	if (entry->kind == MP_ENTRY_ACCOUNT)
-		return entry->account == id;
-	while (mp_journal_next_change(&position, &change, &more))
+	if (!has_name(record, group->like->text))
+		return false;
+	foreach(cell, group->left)
 	{
-		if (change.account == id)
+		if (is_dated(record, &((MpLeft *) lfirst(cell))->entry))
 			return true;
 	}
 	return false;
@@ -285,33 +374,32 @@ is_dated(const MpRecord *record, const MpEntry *entry)
 		 created->as.time <= entry->until + CLOCK_SKEW);
 }
 
-static const Found *
-find_id(const Search *search, int64 organization, int64 id)
+static bool
+exists(const Search *search, int64 organization, int64 account)
 {
-	ListCell   *cell;
+	KnownKey	key = {organization, account};
+	const Known *known = hash_search(search->known, &key, HASH_FIND, NULL);
 
-	foreach(cell, search->found)
-	{
-		const Found *found = lfirst(cell);
-
-		if (found->id == id && found->organization == organization)
-			return found;
-	}
-	return NULL;
+	return known != NULL && known->exists;
 }
 
 /* ---- accounts whose id is known ---- */
 
+/* An id is given only of an account that certainly was left behind. */
 static void
-report_account(Search *search, const MpLeft *left)
+report_account(Search *search, MpLeft *left)
 {
 	const MpEntry *entry = &left->entry;
+	const char *words = account_words(search, entry);
 
 	if (is_asked(search, entry) &&
-		find_id(search, entry->organization, entry->account) == NULL)
-		mp_journal_forget(left);
+		!exists(search, entry->organization, entry->account))
+		search->gone = lappend(search->gone, left);
+	else if (entry->state == MP_ENTRY_UNKNOWN)
+		add_row(search, entry, 0, psprintf("%s: service account " INT64_FORMAT,
+										   words, entry->account));
 	else
-		add_row(search, entry, entry->account, account_words(search, entry));
+		add_row(search, entry, entry->account, words);
 }
 
 static char *
@@ -319,6 +407,8 @@ account_words(const Search *search, const MpEntry *entry)
 {
 	const char *words = entry->state == MP_ENTRY_KEPT ?
 		"it was created by a transaction that was rolled back, and was not seen to be deleted" :
+		entry->state == MP_ENTRY_UNKNOWN ?
+		"it was created by a transaction that is too old to tell whether it has committed" :
 		"it was created by a transaction that was cut off before it had committed";
 
 	if (is_asked(search, entry))
@@ -331,13 +421,13 @@ account_words(const Search *search, const MpEntry *entry)
 /* ---- a COMMIT ---- */
 
 static void
-report_commit(Search *search, const MpLeft *left)
+report_commit(Search *search, MpLeft *left)
 {
 	const MpEntry *entry = &left->entry;
 
 	if (is_settled(search, entry) ||
 		GetCurrentTimestamp() > entry->happened + COMMIT_MEMORY)
-		mp_journal_forget(left);
+		search->gone = lappend(search->gone, left);
 	else
 		add_row(search, entry, 0, commit_words(entry));
 }
@@ -355,7 +445,7 @@ is_settled(const Search *search, const MpEntry *entry)
 	while (mp_journal_next_change(&position, &change, &more))
 	{
 		if (change.kind == MP_CHANGE_DELETE ||
-			find_id(search, entry->organization, change.account) != NULL)
+			exists(search, entry->organization, change.account))
 			return false;
 	}
 	return more == 0;
@@ -398,71 +488,45 @@ commit_words(const MpEntry *entry)
 
 /* ---- accounts that are known by their names alone ---- */
 
-/* Those of one name and organization together. */
 static void
-report_nameless(Search *search, List *all)
+report_groups(Search *search)
 {
+	List	   *all = search->groups == NIL ? NIL : mp_journal_read(false);
 	ListCell   *cell;
 
-	foreach(cell, search->left)
+	foreach(cell, search->groups)
 	{
-		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
-		List	   *group;
+		const NameGroup *group = lfirst(cell);
 		List	   *matches;
 		bool		sure;
 
-		if (entry->kind != MP_ENTRY_ACCOUNT || entry->account != 0 ||
-			!is_asked(search, entry))
+		if (is_under_way(group->like, all))
 			continue;
-		group = list_alike(search, entry);
-		if (linitial(group) != lfirst(cell) || is_under_way(entry, all))
-			continue;
-		matches = list_matches(search, entry, all, &sure);
+		matches = list_matches(group, all, &sure);
 		report_group(search, group, matches,
-					 sure && list_length(matches) <= list_length(group));
+					 sure && list_length(matches) <= list_length(group->left));
 	}
 }
 
+/*
+ * Accounts of that name that no other entry is about.  *sure: the API has said
+ * of each when it was created, and the creations certainly did not commit.
+ */
 static List *
-list_alike(const Search *search, const MpEntry *like)
-{
-	List	   *group = NIL;
-	ListCell   *cell;
-
-	foreach(cell, search->left)
-	{
-		const MpEntry *entry = &((MpLeft *) lfirst(cell))->entry;
-
-		if (entry->account == 0 && is_like(entry, like))
-			group = lappend(group, lfirst(cell));
-	}
-	return group;
-}
-
-static bool
-is_like(const MpEntry *a, const MpEntry *b)
-{
-	return a->kind == b->kind && a->organization == b->organization &&
-		strcmp(a->text, b->text) == 0 && strcmp(a->base_url, b->base_url) == 0;
-}
-
-/* Accounts of that name that no other entry is about.  *sure: the API has said
- * of each when it was created. */
-static List *
-list_matches(const Search *search, const MpEntry *like, List *all,
-			 bool *sure)
+list_matches(const NameGroup *group, List *all, bool *sure)
 {
 	List	   *matches = NIL;
 	ListCell   *cell;
 
 	*sure = true;
-	foreach(cell, search->found)
+	foreach(cell, group->left)
+		* sure = *sure &&
+		((MpLeft *) lfirst(cell))->entry.state != MP_ENTRY_UNKNOWN;
+	foreach(cell, group->found)
 	{
 		const Found *found = lfirst(cell);
 
-		if (found->text == NULL || strcmp(found->text, like->text) != 0 ||
-			found->organization != like->organization ||
-			is_known(like, found->id, all))
+		if (is_known(group->like, found->id, all))
 			continue;
 		matches = lappend(matches, lfirst(cell));
 		*sure = *sure && found->dated;
@@ -510,20 +574,20 @@ is_under_way(const MpEntry *like, List *all)
  * not show is forgotten once it can appear no more.
  */
 static void
-report_group(Search *search, List *group, List *matches, bool sure)
+report_group(Search *search, const NameGroup *group, List *matches, bool sure)
 {
 	int			count = list_length(matches);
 
-	for (int i = 0; i < list_length(group); i++)
+	for (int i = 0; i < list_length(group->left); i++)
 	{
-		const MpLeft *left = list_nth(group, i);
+		MpLeft	   *left = list_nth(group->left, i);
 		const MpEntry *entry = &left->entry;
 		StringInfoData words;
 
 		if (i >= count)
 		{
 			if (GetCurrentTimestamp() > entry->until + CLOCK_SKEW)
-				mp_journal_forget(left);
+				search->gone = lappend(search->gone, left);
 			continue;
 		}
 		initStringInfo(&words);

@@ -21,6 +21,9 @@
 
 #include "transaction/journal_left.h"
 
+static int	compare_slots(const ListCell *a, const ListCell *b);
+static void forget_some(const List *left, int first, int end);
+static void forget_entry(int fd, const MpSlot *slot, const MpLeft *left);
 static List *read_slot(List *found, const char *path, bool warn);
 static List *take_entries(List *found, const char *path, int fd, bool warn);
 static bool has_rest(const MpSlot *slot);
@@ -38,14 +41,15 @@ mp_journal_state_of(const MpEntry *entry)
 	Datum		result;
 	char	   *status;
 
+	/* a crash has undone it, so it was not on disk yet, so nothing was sent */
 	if (entry->xid >= U64FromFullTransactionId(ReadNextFullTransactionId()))
-		return MP_ENTRY_OPEN;
+		return MP_ENTRY_GONE;
 	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
 	fcinfo->args[0].value = UInt64GetDatum(entry->xid);
 	fcinfo->args[0].isnull = false;
 	result = pg_xact_status(fcinfo);
 	if (fcinfo->isnull)
-		return MP_ENTRY_OPEN;
+		return MP_ENTRY_UNKNOWN;
 	status = TextDatumGetCString(result);
 	if (strcmp(status, "committed") == 0)
 		return MP_ENTRY_COMMITTED;
@@ -87,11 +91,43 @@ mp_journal_has_nameless(void)
 	return false;
 }
 
-/* A slot without an owner may have another by now, and begin anew. */
+/* Each slot is read once. */
 void
-mp_journal_forget(const MpLeft *left)
+mp_journal_forget(List *left)
 {
-	int			fd = mp_slot_open(left->path, O_RDWR | O_APPEND);
+	int			first = 0;
+
+	list_sort(left, compare_slots);
+	for (int i = 1; i <= list_length(left); i++)
+	{
+		if (i < list_length(left) &&
+			compare_slots(list_nth_cell(left, i - 1),
+						  list_nth_cell(left, i)) == 0)
+			continue;
+		forget_some(left, first, i);
+		first = i;
+	}
+}
+
+/* Entries of one file have one path, not merely an equal one. */
+static int
+compare_slots(const ListCell *a, const ListCell *b)
+{
+	uintptr_t	one = (uintptr_t) ((MpLeft *) lfirst(a))->path;
+	uintptr_t	other = (uintptr_t) ((MpLeft *) lfirst(b))->path;
+
+	return one < other ? -1 : one > other;
+}
+
+/*
+ * Forget those of the list from `first` to before `end`, which are of one
+ * slot.  It may have an owner by now, or have had one, and begin anew.
+ */
+static void
+forget_some(const List *left, int first, int end)
+{
+	const char *path = ((MpLeft *) list_nth(left, first))->path;
+	int			fd = mp_slot_open(path, O_RDWR | O_APPEND);
 	MpSlot		slot;
 
 	if (fd < 0)
@@ -100,14 +136,11 @@ mp_journal_forget(const MpLeft *left)
 	{
 		if (mp_slot_lock(fd, false))
 		{
-			mp_slot_read(fd, left->path, &slot);
-			for (int i = 0; i < slot.count; i++)
-			{
-				if (slot.verdict == MP_SLOT_FINE &&
-					is_same(&slot.entries[i], &left->entry))
-					mp_slot_add_state(fd, MP_SLOT_END, &left->entry,
-									  MP_ENTRY_GONE);
-			}
+			mp_slot_read(fd, path, &slot);
+			if (slot.verdict != MP_SLOT_FINE)
+				end = first;
+			for (int i = first; i < end; i++)
+				forget_entry(fd, &slot, list_nth(left, i));
 		}
 	}
 	PG_FINALLY();
@@ -115,6 +148,16 @@ mp_journal_forget(const MpLeft *left)
 		close(fd);
 	}
 	PG_END_TRY();
+}
+
+static void
+forget_entry(int fd, const MpSlot *slot, const MpLeft *left)
+{
+	for (int i = 0; i < slot->count; i++)
+	{
+		if (is_same(&slot->entries[i], &left->entry))
+			mp_slot_add_state(fd, MP_SLOT_END, &left->entry, MP_ENTRY_GONE);
+	}
 }
 
 /*
@@ -149,8 +192,7 @@ read_slot(List *found, const char *path, bool warn)
 }
 
 /*
- * The open entries of a slot: those of transactions that committed are freed,
- * and the others are added to the list.
+ * Add the entries of a slot to the list, but those that are GONE.
  */
 static List *
 take_entries(List *found, const char *path, int fd, bool warn)

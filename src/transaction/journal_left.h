@@ -20,8 +20,8 @@
 #define MP_JOURNAL_MEMORY (INT64CONST(600) * USECS_PER_SEC)
 
 /*
- * The state of an OPEN entry whose backend is no more: OPEN if it cannot be
- * told (yet), else COMMITTED or CUT_OFF.
+ * The state of an OPEN entry whose backend is no more: COMMITTED, CUT_OFF, or
+ * UNKNOWN; GONE where nothing was sent; OPEN if it cannot be told yet.
  */
 extern MpEntryState mp_journal_state_of(const MpEntry *entry);
 
@@ -43,7 +43,8 @@ extern List *mp_journal_read(bool warn);
  * way or did not commit? */
 extern bool mp_journal_has_nameless(void);
 
-/* It was seen to be gone.  Where its slot has an owner, it stays. */
-extern void mp_journal_forget(const MpLeft *left);
+/* These were seen to be gone.  Those of slots that have an owner stay.  Sorts
+ * the list. */
+extern void mp_journal_forget(List *left);
 
 #endif							/* MP_TRANSACTION_JOURNAL_LEFT_H */

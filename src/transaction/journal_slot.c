@@ -269,13 +269,15 @@ read_all(int fd, const char *path, size_t *size)
 static void
 fill_header(SlotHeader *header)
 {
+	static uint64 inode = 0;
 	struct stat status;
 
+	if (inode == 0 && stat(".", &status) == 0)
+		inode = (uint64) status.st_ino;
 	memset(header, 0, sizeof(*header));
 	strlcpy(header->magic, MAGIC, sizeof(header->magic));
 	header->system = GetSystemIdentifier();
-	if (stat(".", &status) == 0)
-		header->inode = (uint64) status.st_ino;
+	header->inode = inode;
 	header->timeline = GetWALInsertionTimeLine();
 	INIT_CRC32C(header->crc);
 	COMP_CRC32C(header->crc, header, offsetof(SlotHeader, crc));

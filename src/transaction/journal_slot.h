@@ -41,6 +41,7 @@ typedef enum MpEntryState
 	MP_ENTRY_GONE,				/* nothing is left of it */
 	MP_ENTRY_KEPT,				/* rolled back, not seen to be gone */
 	MP_ENTRY_CUT_OFF,			/* by a crash */
+	MP_ENTRY_UNKNOWN,			/* the commit log cannot tell any more */
 } MpEntryState;
 
 /* One entry.  Texts are UTF-8. */

@@ -418,6 +418,52 @@ ok(-e $copy->node->data_dir . '/' . FOLDER . '/slot.1',
 	'they are not written to');
 $copy->stop;
 
+# ---- transaction ids that the commit log does not know ----
+
+my $old = MixpanelTest->new('old');
+
+# A creation whose transaction a crash cuts off; then the next transaction gets
+# an id that the id of this one tells.
+sub cut_off
+{
+	my ($username, $options) = @_;
+	my $cut = $old->connect;
+
+	$cut->rows('BEGIN; ' . create($username));
+	my $xid = $cut->rows('SELECT pg_current_xact_id()');
+
+	$old->node->stop('immediate');
+	$cut->crash;
+	$old->node->start;
+	$old->fresh;
+	$old->rows('VACUUM FREEZE');
+	$old->node->stop;
+	PostgreSQL::Test::Utils::system_or_bail('pg_resetwal', '-f',
+		$options->($xid), $old->node->data_dir);
+	$old->node->start;
+	$old->fresh;
+	return;
+}
+
+cut_off('undone', sub { return ('-x', $_[0]) });
+is($old->rows($unfinished), '',
+	'what has an id that the crash has undone was never sent');
+$old->rows('BEGIN; SELECT pg_current_xact_id(); ROLLBACK');
+is($old->rows($unfinished), '', 'whoever has the id later');
+
+cut_off('ancient', sub { return ('-x', 2097152, '-u', 1048576) });
+my ($ancient) = map { $_->{id} } grep { $_->{username} eq 'ancient' }
+  @{ $old->simulator->state->{accounts} };
+
+is( $old->rows($unfinished),
+	'account|ancient||it was created by a transaction that is too old to tell '
+	  . "whether it has committed: service account $ancient",
+	'where nobody knows any more, the account is named, but not as one to be '
+	  . 'deleted');
+$old->simulator->control('DELETE', "accounts/$ancient");
+is($old->rows($unfinished), '', 'until it is gone');
+$old->stop;
+
 # ---- who may ask, and whom ----
 
 $test->rows('CREATE ROLE auditor');
