@@ -165,7 +165,7 @@ MpPagingName
 mp_paging_name(const char *folded)
 {
 	for (size_t i = 0; i < LENGTH_OF(rules); i++)
-		if (strcmp(folded, rules[i].name) == 0)
+		if (*folded == *rules[i].name && strcmp(folded, rules[i].name) == 0)
 			return rules[i].kind;
 	if (contains_any(folded, more_parts, LENGTH_OF(more_parts)))
 		return MP_PAGING_MORE;
@@ -229,8 +229,11 @@ skip_any(const char **name, const char *const *words, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 	{
-		size_t		length = strlen(words[i]);
+		size_t		length;
 
+		if (**name != *words[i])
+			continue;
+		length = strlen(words[i]);
 		if (strncmp(*name, words[i], length) == 0)
 		{
 			*name += length;
