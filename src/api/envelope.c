@@ -69,7 +69,6 @@ static bool note_total_of(void *context, const MpJsonString *name,
 static void note_more(MpEnvelope *envelope, MpPagingName kind,
 					  const MpJsonValue *value);
 static bool is_plain(const char *name);
-static void fold(const MpJsonString *name, char folded[MP_PAGING_NAME]);
 static bool is_any_of(const char *name, const char *const *names,
 					  size_t count);
 static bool is_false(const MpJsonValue *value);
@@ -171,7 +170,7 @@ note_member(MpEnvelope *envelope, const MpJsonString *name,
 
 	if (is_of_account(name, value))
 		return true;
-	fold(name, folded);
+	mp_walk_fold(name, folded);
 	note_denial(envelope, folded, value);
 	if (strcmp(folded, "id") == 0 && !envelope->has_results)
 		envelope->id = number_of(value) > 0 ? number_of(value) : 0;
@@ -242,7 +241,7 @@ note_denial(MpEnvelope *envelope, const char *name, const MpJsonValue *value)
 	{
 		char		folded[MP_PAGING_NAME];
 
-		fold(&value->text, folded);
+		mp_walk_fold(&value->text, folded);
 		envelope->denies |= is_any_of(folded, failures, LENGTH_OF(failures));
 	}
 }
@@ -260,7 +259,7 @@ note_status(MpEnvelope *envelope, const MpJsonValue *value)
 		return;
 	if (value->kind == MP_JSON_STRING && number < 0)
 	{
-		fold(&value->text, folded);
+		mp_walk_fold(&value->text, folded);
 		fine = is_any_of(folded, successes, LENGTH_OF(successes));
 		envelope->is_failure = is_any_of(folded, failures,
 										 LENGTH_OF(failures));
@@ -292,7 +291,7 @@ note_results(MpEnvelope *envelope, const MpJsonString *name,
 	}
 	if (mp_json_string_equals(name, "projects", 8) && !envelope->has_results)
 		envelope->projects = *value;
-	fold(name, folded);
+	mp_walk_fold(name, folded);
 	if (strcmp(folded, "result") == 0 || strcmp(folded, "data") == 0 ||
 		strcmp(folded, "response") == 0)
 		return mp_walk(value, note_outcome, envelope);
@@ -331,7 +330,7 @@ note_outcome(void *context, const MpJsonString *name,
 
 	if (name == NULL)
 		return mp_walk(value, note_outcome, envelope);
-	fold(name, folded);
+	mp_walk_fold(name, folded);
 	note_denial(&inner, folded, value);
 	envelope->denies |= inner.denies || inner.is_failure;
 	return !(inner.denies || inner.is_failure) ||
@@ -358,7 +357,7 @@ note_paging(void *context, const MpJsonString *name,
 			(value->kind != MP_JSON_OBJECT || inner.depth > MAX_DEPTH ||
 			 mp_walk(value, note_paging, &inner));
 	}
-	fold(name, folded);
+	mp_walk_fold(name, folded);
 	kind = mp_paging_name(folded);
 	if (visit->is_about_pages || (kind == MP_PAGING_MORE && is_plain(folded)))
 		note_page(envelope, kind, value);
@@ -409,13 +408,13 @@ note_relation(void *context, const MpJsonString *name,
 	Link	   *link = context;
 	char		folded[MP_PAGING_NAME];
 
-	fold(name, folded);
+	mp_walk_fold(name, folded);
 	if (strcmp(folded, "href") == 0 || strcmp(folded, "url") == 0 ||
 		strcmp(folded, "uri") == 0)
 		link->is_empty = !is_something(value);
 	else if (strcmp(folded, "rel") == 0 && value->kind == MP_JSON_STRING)
 	{
-		fold(&value->text, folded);
+		mp_walk_fold(&value->text, folded);
 		link->is_next = strcmp(folded, "next") == 0;
 	}
 	return true;
@@ -485,7 +484,7 @@ note_total_of(void *context, const MpJsonString *name,
 
 	if (name == NULL)
 		return true;
-	fold(name, folded);
+	mp_walk_fold(name, folded);
 	kind = strcmp(folded, "value") == 0 ? MP_PAGING_TOTAL :
 		mp_paging_name(folded);
 	if (kind == MP_PAGING_TOTAL || kind == MP_PAGING_COUNT)
@@ -518,18 +517,6 @@ note_more(MpEnvelope *envelope, MpPagingName kind, const MpJsonValue *value)
 
 /* ---- names and values ---- */
 
-/* "" for what is too long. */
-static void
-fold(const MpJsonString *name, char folded[MP_PAGING_NAME])
-{
-	char		text[MP_PAGING_NAME * 6];
-	size_t		length = 0;
-
-	if (name->length < sizeof(text))
-		length = mp_json_string_unescape(name, text);
-	mp_paging_fold(text, length, folded);
-}
-
 static bool
 is_any_of(const char *name, const char *const *names, size_t count)
 {
@@ -550,7 +537,7 @@ is_false(const MpJsonValue *value)
 		return !is_something(value);
 	if (value->kind != MP_JSON_STRING)
 		return value->kind == MP_JSON_FALSE;
-	fold(&value->text, folded);
+	mp_walk_fold(&value->text, folded);
 	return is_any_of(folded, denials, LENGTH_OF(denials));
 }
 

@@ -36,6 +36,17 @@ mp_walk(const MpJsonValue *container, MpVisit visit, void *context)
 	return whole;
 }
 
+void
+mp_walk_fold(const MpJsonString *name, char folded[MP_PAGING_NAME])
+{
+	char		text[MP_PAGING_NAME * 6];
+	size_t		length = 0;
+
+	if (name->length < sizeof(text))
+		length = mp_json_string_unescape(name, text);
+	mp_paging_fold(text, length, folded);
+}
+
 /* Zeroed, for what others left in the memory is not ours to give back. */
 MpJsonMember *
 mp_walk_members(size_t length)

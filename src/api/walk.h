@@ -9,6 +9,7 @@
 #ifndef MP_API_WALK_H
 #define MP_API_WALK_H
 
+#include "base/paging.h"
 #include "json/cursor.h"
 
 /* `name` is NULL for an element of an array.  False ends the walk. */
@@ -25,5 +26,9 @@ extern bool mp_walk(const MpJsonValue *container, MpVisit visit,
 /* As much room for member names as a text of that length needs; NULL when out
  * of memory. */
 extern MpJsonMember *mp_walk_members(size_t length);
+
+/* A member's name as base/paging.h folds it; "" for what is too long. */
+extern void mp_walk_fold(const MpJsonString *name,
+						 char folded[MP_PAGING_NAME]);
 
 #endif							/* MP_API_WALK_H */

@@ -23,15 +23,17 @@
 #define LENGTH_OF(array)	(sizeof(array) / sizeof((array)[0]))
 #define MAX_DEPTH			6
 
-/* Where an error's words are; an earlier name goes first. */
+/* Where an error's words are, folded (base/paging.h); an earlier name goes
+ * first. */
 static const char *const word_names[] = {
-	"error", "errors", "message", "detail", "details", "msg",
-	"error_description", "errorMessage", "error_message", "description",
-	"reason", "title",
+	"error", "errors", "message", "messages", "msg", "faultstring", "detail",
+	"errordescription", "errormessage", "errormessages", "errormsg",
+	"details", "errordetail", "errordetails", "description", "fault",
+	"statusmessage", "exception", "reason", "title",
 };
 
 static const char *const request_names[] = {
-	"request_id", "requestId", "requestID", "request-id",
+	"requestid", "requestuuid", "correlationid",
 };
 
 /* An object of words that is being read. */
@@ -265,12 +267,16 @@ add_plain(char *to, size_t size, const char *separator, const char *text)
 	return add_text(to, size, separator, &string);
 }
 
+/* Without regard to case and to what stands between words. */
 static bool
 is_any_of(const MpJsonString *name, const char *const *names, size_t count)
 {
+	char		folded[MP_PAGING_NAME];
+
+	mp_walk_fold(name, folded);
 	for (size_t i = 0; i < count; i++)
 	{
-		if (mp_json_string_equals(name, names[i], strlen(names[i])))
+		if (strcmp(folded, names[i]) == 0)
 			return true;
 	}
 	return false;

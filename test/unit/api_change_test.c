@@ -300,6 +300,47 @@ test_pages(void)
 		list_with(whole[i], true);
 }
 
+/* The projects of /me, whose answer tells of itself within the results too. */
+static void
+test_pages_of_me(void)
+{
+	static const char *const members[] = {
+		"\"next\":\"/2\"", "\"total_projects\":250", "\"has_more\":true",
+		"\"pagination\":{\"total\":2}", "\"truncated\":true",
+	};
+	static const char *const fine[] = {
+		"\"next\":null", "\"total_projects\":1", "\"user_id\":7",
+		"\"organizations\":{\"123\":{\"id\":123,\"total\":9}}",
+		"\"workspaces\":{\"5\":{\"id\":5,\"is_global\":true}}",
+	};
+	const Asking me = {
+		MP_CALL_ME, MP_RECORD_PROJECT, MP_FIELD_PROJECT_NAME, false,
+	};
+	static const char projects[] =
+		"\"projects\":{\"1001\":{\"id\":1001,\"name\":\"P\"}}";
+	char		body[400];
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+	{
+		snprintf(body, sizeof(body), "{\"results\":{%s,%s}}", members[i],
+				 projects);
+		fails(&me, body, MP_PROBLEM_PAGES, "");
+		snprintf(body, sizeof(body), "{\"results\":{%s},%s}", projects,
+				 members[i]);
+		fails(&me, body, MP_PROBLEM_PAGES, "");
+	}
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+	{
+		snprintf(body, sizeof(body), "{\"results\":{%s,%s}}", fine[i],
+				 projects);
+		succeeds(&me, body, 1);
+	}
+	snprintf(body, sizeof(body), "{\"results\":{%s}}", projects);
+	canned_head.total = 2;
+	fails(&me, body, MP_PROBLEM_PAGES, "");
+	canned_head.total = 0;
+}
+
 /* What status and headers say of a list, and of a change. */
 static void
 test_heads(void)
@@ -434,6 +475,15 @@ test_words(void)
 		{"\"error\":{\"message\":\"one\",\"requestId\":\"r-7\"}",
 		"one (request id r-7)"},
 		{"\"errors\":[{\"field\":\"role\",\"description\":\"bad\"}]", "bad"},
+		{"\"error\":{\"Message\":\"one\"}", "one"},
+		{"\"ERROR\":\"one\",\"X-Request-ID\":\"r-7\"", "one"},
+		{"\"ok\":false,\"Message\":\"one\",\"RequestId\":\"r-7\"",
+		"one (request id r-7)"},
+		{"\"ok\":false,\"errorMessages\":[\"one\",\"two\"],\"errors\":{}",
+		"one; two"},
+		{"\"ok\":false,\"fault\":{\"faultstring\":\"one\",\"detail\":{}}", "one"},
+		{"\"ok\":false,\"type\":\"about:blank\",\"title\":\"two\","
+		"\"detail\":\"one\"", "one"},
 		{"\"error\":\"a\\nb\\u009bc\"", "a\nb\302\233c"},
 	};
 	char		body[400];
@@ -478,6 +528,7 @@ main(void)
 	test_depth();
 	test_created();
 	test_pages();
+	test_pages_of_me();
 	test_heads();
 	test_denials();
 	test_words();

@@ -448,6 +448,56 @@ test_paging(void)
 	client_end();
 }
 
+/* Headers that come before the answer, and behind its body. */
+static void
+test_other_headers(void)
+{
+	static const struct
+	{
+		const char *name;
+		const char *reply;
+		int			status;
+		bool		says_more;
+		int			total;
+	}			cases[] = {
+		{"early hints are not the answer",
+			"HTTP/1.1 103 Early Hints\r\nLink: </2>; rel=next\r\n"
+			"X-Total-Count: 250\r\n\r\n"
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", 200, false, -1},
+		{"trailers belong to it",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+			"Trailer: X-Total-Count\r\n\r\n2\r\n[]\r\n0\r\n"
+		"X-Total-Count: 250\r\n\r\n", 200, false, 250},
+		{"a link in a trailer",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"2\r\n[]\r\n0\r\nLink: </2>; rel=next\r\n\r\n", 200, true, -1},
+		{"what is behind a 204 is no body",
+			"HTTP/1.1 204 No Content\r\nX-Total: 5\r\n\r\n"
+		"{\"success\":false}", 204, false, 5},
+	};
+
+	client_begin();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		MpRequest  *request;
+		const char *bytes;
+
+		client_reply(cases[i].reply, REPLY_CLOSE);
+		request = client_start(MP_METHOD_GET, "/list");
+		client_finish(request);
+		is_int(mp_http_answer(request)->outcome, MP_OUTCOME_OK, "%s",
+			   cases[i].name);
+		is_int(mp_http_answer(request)->status, cases[i].status, "status");
+		is_int(mp_http_answer(request)->says_more, cases[i].says_more,
+			   "further pages");
+		is_int(mp_http_answer(request)->total, cases[i].total, "how many");
+		is_int((int64_t) mp_http_peek(request, &bytes),
+			   cases[i].status == 204 ? 0 : 2, "bytes of the body");
+		mp_http_free(request);
+	}
+	client_end();
+}
+
 int
 main(void)
 {
@@ -463,6 +513,7 @@ main(void)
 	test_reports();
 	test_retry_after();
 	test_paging();
+	test_other_headers();
 	is_str(mp_http_method_name(MP_METHOD_DELETE), "DELETE", "method name");
 	return done_testing();
 }
