@@ -37,7 +37,7 @@ typedef struct Visit
 /* An element of a list of links. */
 typedef struct Link
 {
-	bool		is_next;
+	bool		is_other;		/* to the next or the previous page */
 	bool		is_empty;		/* it leads nowhere */
 } Link;
 
@@ -387,7 +387,7 @@ is_plain(const char *name)
 	return is_any_of(name, names, LENGTH_OF(names));
 }
 
-/* {"rel": "next", "href": …} */
+/* {"rel": "next", "href": …}; what has a previous page is a part as well. */
 static bool
 note_link(MpEnvelope *envelope, const MpJsonValue *value)
 {
@@ -397,7 +397,7 @@ note_link(MpEnvelope *envelope, const MpJsonValue *value)
 		return true;
 	if (!mp_walk(value, note_relation, &link))
 		return false;
-	envelope->says_more |= link.is_next && !link.is_empty;
+	envelope->says_more |= link.is_other && !link.is_empty;
 	return true;
 }
 
@@ -415,7 +415,8 @@ note_relation(void *context, const MpJsonString *name,
 	else if (strcmp(folded, "rel") == 0 && value->kind == MP_JSON_STRING)
 	{
 		mp_walk_fold(&value->text, folded);
-		link->is_next = strcmp(folded, "next") == 0;
+		link->is_other = strcmp(folded, "next") == 0 ||
+			strcmp(folded, "prev") == 0 || strcmp(folded, "previous") == 0;
 	}
 	return true;
 }
@@ -433,6 +434,8 @@ note_page(MpEnvelope *envelope, MpPagingName kind, const MpJsonValue *value)
 		case MP_PAGING_MORE:
 		case MP_PAGING_CURSOR:
 		case MP_PAGING_END:
+		case MP_PAGING_BEFORE:
+		case MP_PAGING_BEGIN:
 			note_more(envelope, kind, value);
 			break;
 		case MP_PAGING_TOTAL:
@@ -448,6 +451,9 @@ note_page(MpEnvelope *envelope, MpPagingName kind, const MpJsonValue *value)
 		case MP_PAGING_LIMIT:
 		case MP_PAGING_REST:
 			note_page_number(envelope, kind, number);
+			/* "last_page" */
+			envelope->says_more |= kind == MP_PAGING_PAGES &&
+				value->kind == MP_JSON_FALSE;
 			break;
 	}
 }
@@ -503,6 +509,10 @@ note_more(MpEnvelope *envelope, MpPagingName kind, const MpJsonValue *value)
 
 	if (kind == MP_PAGING_CURSOR)
 		envelope->says_more |= value->kind == MP_JSON_STRING && !says_no;
+	else if (kind == MP_PAGING_BEFORE)
+		envelope->says_more |= !says_no;
+	else if (kind == MP_PAGING_BEGIN)
+		envelope->says_more |= value->kind == MP_JSON_FALSE;
 	else if (kind == MP_PAGING_MORE)
 	{
 		envelope->says_more |= !says_no;

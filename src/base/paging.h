@@ -22,6 +22,9 @@ typedef enum MpPagingName
 	MP_PAGING_MORE,				/* a value that does not deny it: there is
 								 * more, or something is missing */
 	MP_PAGING_CURSOR,			/* the same of a text: where to go on */
+	MP_PAGING_BEFORE,			/* a value that does not deny it: something
+								 * comes before */
+	MP_PAGING_BEGIN,			/* the same of false */
 	MP_PAGING_END,				/* false: there is more; true: there is not */
 	MP_PAGING_TOTAL,			/* how many elements there are in all */
 	MP_PAGING_COUNT,			/* the same, or how many came */

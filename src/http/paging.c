@@ -23,8 +23,8 @@ static void read_header(const char *name, const char *value,
 static void read_named(MpPagingName kind, const char *value,
 					   MpAnswer *answer);
 static bool is_denial(const char *value);
-static bool is_next_link(const char *value);
-static bool has_relation_next(const char *parameters, const char *end);
+static bool is_page_link(const char *value);
+static bool has_page_relation(const char *parameters, const char *end);
 static void read_range(const char *value, MpAnswer *answer);
 static int64_t read_number(const char *text);
 
@@ -45,7 +45,7 @@ read_header(const char *name, const char *value, MpAnswer *answer)
 	char		folded[MP_PAGING_NAME];
 
 	if (strcasecmp(name, "Link") == 0)
-		answer->says_more |= is_next_link(value);
+		answer->says_more |= is_page_link(value);
 	else if (strcasecmp(name, "Content-Range") == 0)
 		read_range(value, answer);
 	else
@@ -65,6 +65,7 @@ read_named(MpPagingName kind, const char *value, MpAnswer *answer)
 	{
 		case MP_PAGING_MORE:
 		case MP_PAGING_CURSOR:
+		case MP_PAGING_BEFORE:
 			answer->says_more |= !is_denial(value);
 			break;
 		case MP_PAGING_END:
@@ -83,6 +84,7 @@ read_named(MpPagingName kind, const char *value, MpAnswer *answer)
 			answer->says_more |= number > 0;
 			break;
 		case MP_PAGING_NOTHING:
+		case MP_PAGING_BEGIN:
 		case MP_PAGING_SIZE:
 		case MP_PAGING_LIMIT:
 		case MP_PAGING_REST:
@@ -110,7 +112,7 @@ is_denial(const char *value)
 
 /* Addresses in angle brackets, each with its parameters. */
 static bool
-is_next_link(const char *value)
+is_page_link(const char *value)
 {
 	while (*value != '\0')
 	{
@@ -119,16 +121,16 @@ is_next_link(const char *value)
 		if (*value == '<')
 			value += strcspn(value, ">");
 		end = value + strcspn(value, "<");
-		if (has_relation_next(value, end))
+		if (has_page_relation(value, end))
 			return true;
 		value = end;
 	}
 	return false;
 }
 
-/* rel=next, or rel="prev next" */
+/* rel=next, or rel="last prev": of a part */
 static bool
-has_relation_next(const char *parameters, const char *end)
+has_page_relation(const char *parameters, const char *end)
 {
 	static const char separators[] = " \t;,=\"'>";
 	bool		in_relation = false;
@@ -141,8 +143,10 @@ has_relation_next(const char *parameters, const char *end)
 			length = (size_t) (end - parameters);
 		if (length == 3 && strncasecmp(parameters, "rel", 3) == 0)
 			in_relation = true;
-		else if (in_relation && length == 4 &&
-				 strncasecmp(parameters, "next", 4) == 0)
+		else if (in_relation &&
+				 ((length == 4 && strncasecmp(parameters, "next", 4) == 0) ||
+				  (length == 4 && strncasecmp(parameters, "prev", 4) == 0) ||
+				  (length == 8 && strncasecmp(parameters, "previous", 8) == 0)))
 			return true;
 		parameters += length;
 		if (parameters < end)

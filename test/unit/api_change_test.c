@@ -240,6 +240,12 @@ static const char *const more[] = {
 	"\"complete\":false", "\"isComplete\":\"false\"", "\"eof\":false",
 	"\"meta\":{\"is_last\":false}", "\"list_complete\":false",
 
+	/* something comes before */
+	"\"previous\":\"/1\"", "\"next\":null,\"previous\":\"/1\"", "\"prev_page\":1",
+	"\"links\":{\"prev\":\"/1\",\"next\":null}", "\"first\":false",
+	"\"pageInfo\":{\"hasNextPage\":false,\"hasPreviousPage\":true}",
+	"\"links\":[{\"rel\":\"prev\",\"href\":\"/1\"}]", "\"last_page\":false",
+
 	/* a full page, of which nothing says that it is the last */
 	"\"page\":0,\"page_size\":1", "\"page\":0,\"per_page\":1,\"count\":1",
 	"\"offset\":0,\"limit\":1", "\"page_size\":1",
@@ -271,6 +277,8 @@ static const char *const whole[] = {
 	"\"offset\":0,\"limit\":1,\"total\":1", "\"last\":null",
 	"\"page\":{\"number\":0,\"size\":20,\"totalElements\":1,\"totalPages\":1}",
 	"\"first\":true,\"last\":true,\"numberOfElements\":1", "\"done\":true",
+	"\"previous\":null,\"next\":null,\"count\":1", "\"prev_page\":\"\"",
+	"\"has_previous\":false", "\"first\":\"/1\"", "\"previous_cursor\":0",
 	"\"next\":\"null\"", "\"next\":\"None\"", "\"next\":0", "\"next\":[]",
 	"\"next\":false", "\"next_page\":null,\"page\":1", "\"cursor\":null",
 	"\"links\":[{\"rel\":\"next\",\"href\":null}]", "\"continue\":\"\"",
