@@ -189,7 +189,13 @@ mp_value_check_proxy(const char *url)
 	return false;
 }
 
-/* scheme://host[:port][/path], nothing else. */
+/*
+ * scheme://host[:port][/path], nothing else.  libcurl's URL parser would be
+ * worth less than it costs here.  It also takes user names, queries, fragments
+ * and escaped hosts, and makes 127.0.0.1 of 0177.0.0.1; to refuse these takes
+ * a look at the text as given, which is all that there is to this.  And this
+ * file would need libcurl, to which only the wire speaks.
+ */
 static bool
 split_url(const char *url, UrlParts *parts)
 {
