@@ -1,8 +1,8 @@
 #!/bin/bash
 # Every test of the project; what it does is said by usage() below.
 #
-# The tests run side by side, one more at once than there are processors: each
-# has a cluster and a simulator of its own, and waits half of its time.  The
+# The tests run side by side, twice as many at once as there are processors:
+# each has a cluster and a simulator of its own, and waits half of its time.  The
 # other versions of PostgreSQL are tried beside all of this; what came of them
 # is looked at in the end.
 set -eu
@@ -33,7 +33,7 @@ clusters of this machine are not touched.
 
 Environment:
   PG_CONFIG         chooses the server; default: the newest that is installed
-  MP_JOBS           tests that run side by side; default: processors plus one
+  MP_JOBS           tests that run side by side; default: two a processor
   MP_CHECK_SECONDS  that all of it may take; default 1800
   MP_FUZZ_SECONDS   for each fuzz target; default 10, 0: its seeds alone
   PROVE_FLAGS       more arguments for prove, such as --verbose
@@ -260,7 +260,7 @@ tests="$unit_tests $sanitized_tests $(cd "$room/repo" && list_tests "$@")"
 # shellcheck disable=SC2086
 tests=$(by_length $tests)
 
-jobs=${MP_JOBS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
+jobs=${MP_JOBS:-$(($(getconf _NPROCESSORS_ONLN) * 2))}
 
 # shellcheck disable=SC2086
 run_tests()
