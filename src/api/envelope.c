@@ -148,7 +148,8 @@ judge(MpEnvelope *envelope)
 	bool		is_bare = envelope->id != 0 && !envelope->has_results;
 
 	envelope->says_error = envelope->denies ||
-		(is_bare ? envelope->is_failure : envelope->is_no_success);
+		(is_bare ? envelope->is_failure :
+		 envelope->is_no_success || envelope->has_failed);
 	if (envelope->is_first_page && !envelope->is_last_page &&
 		envelope->total < 0)
 		envelope->says_more = true;
@@ -225,7 +226,7 @@ note_denial(MpEnvelope *envelope, const char *name, const MpJsonValue *value)
 	else if (strcmp(name, "error") == 0 || strcmp(name, "errors") == 0)
 		envelope->denies |= is_something(value);
 	else if (is_any_of(name, errors, LENGTH_OF(errors)))
-		envelope->denies |= is_something(value) && !is_false(value);
+		envelope->has_failed |= is_something(value) && !is_false(value);
 	else if (is_any_of(name, verdicts, LENGTH_OF(verdicts)))
 	{
 		envelope->denies |= is_false(value);
@@ -332,9 +333,10 @@ note_outcome(void *context, const MpJsonString *name,
 		return mp_walk(value, note_outcome, envelope);
 	mp_walk_fold(name, folded);
 	note_denial(&inner, folded, value);
-	envelope->denies |= inner.denies || inner.is_failure;
-	return !(inner.denies || inner.is_failure) ||
-		mp_words_note(&envelope->words, name, value);
+	if (!inner.denies && !inner.is_failure && !inner.has_failed)
+		return true;
+	envelope->denies = true;
+	return mp_words_note(&envelope->words, name, value);
 }
 
 /* ---- further elements ---- */

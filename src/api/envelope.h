@@ -45,6 +45,8 @@ typedef struct MpEnvelope
 	bool		is_last_page;	/* "pages": 1, "next": null, "has_more": false */
 	bool		has_total;		/* a total that counts all elements */
 	bool		denies;			/* an error, whatever the status says */
+	bool		has_failed;		/* the same, but an account may have such
+								 * members: failures, for one */
 	bool		is_no_success;	/* a status that is not ok */
 	bool		is_failure;		/* a status that is a failure's */
 } MpEnvelope;

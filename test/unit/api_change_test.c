@@ -454,6 +454,12 @@ test_denials(void)
 		  MP_PROBLEM_ERROR_BODY, "Mixpanel says: quota");
 	succeeds(&create, "{\"results\":{" NEW ",\"error\":null}}", 1);
 
+	/* what an account may have, and an answer may not */
+	succeeds(&create, "{" NEW ",\"failures\":2,\"failed\":true}", 1);
+	succeeds(&create, "{\"results\":{" NEW ",\"failures\":2}}", 1);
+	fails(&create, "{\"results\":{" NEW "},\"failures\":[5]}",
+		  MP_PROBLEM_ERROR_BODY, "");
+
 	/* a status of the account's own, and one that is no account's */
 	succeeds(&create, "{" NEW ",\"status\":\"active\"}", 1);
 	succeeds(&create, "{" NEW ",\"status\":0}", 1);
