@@ -151,6 +151,9 @@ typedef struct MpHttpServer
 	MpTally		tally;
 } MpHttpServer;
 
+/* While a name is resolved: a pair to be told with, and a file or socket. */
+#define MP_RESOLVER_DESCRIPTORS 3
+
 /*
  * One HTTP request on the wire: a redirect hop or a retry is a new one.
  * transfer.c writes it.
@@ -172,6 +175,8 @@ typedef struct MpHttpTransfer
 	MpOutcome	fault;			/* noted by a callback; OK: none */
 	bool		lacked;			/* a descriptor could not be had */
 	int			set_aside;		/* descriptors taken for resolving a name */
+	int			resolver[MP_RESOLVER_DESCRIPTORS];	/* their numbers, as far
+													 * as can be foreseen */
 	MpHttpBundle *bundle;		/* what CA certificates it may see; NULL: the
 								 * system's */
 	int64_t		counted_bytes;	/* already in the tallies */

@@ -197,6 +197,10 @@ on_socket(CURL *easy, curl_socket_t socket, int what, void *context,
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
 	if (what != CURL_POLL_REMOVE && request != NULL)
 		request->socket = socket;
+	/* the first that is watched is the resolver's: then its pair is open */
+	if (request != NULL && request->transfer.set_aside > 0)
+		mp_http_descriptor_do_not_inherit(request->transfer.resolver,
+										  request->transfer.set_aside);
 	if (what == CURL_POLL_IN || what == CURL_POLL_INOUT)
 		events |= MP_POLLER_READ;
 	if (what == CURL_POLL_OUT || what == CURL_POLL_INOUT)

@@ -22,9 +22,6 @@
 
 #define CONNECT_GRACE	100		/* ms, so that libcurl tells the reason */
 
-/* While a name is resolved: a pair to be told with, and a file or socket. */
-#define RESOLVER_DESCRIPTORS	3
-
 static MpHttpLane *choose_lane(const MpRequest *request);
 static bool uses_tls(const MpRequest *request);
 static bool is_multiplexed(const MpRequest *request);
@@ -408,7 +405,12 @@ on_resolve(void *resolver, void *reserved, void *context)
 
 	(void) resolver;
 	(void) reserved;
-	return put_aside(&request->transfer, RESOLVER_DESCRIPTORS) ? 0 : 1;
+	if (!put_aside(&request->transfer, MP_RESOLVER_DESCRIPTORS))
+		return 1;
+	mp_http_descriptor_foresee(request->http->poller,
+							   request->transfer.resolver,
+							   MP_RESOLVER_DESCRIPTORS);
+	return 0;
 }
 
 /* A connection is about to be made; what its name took is free. */

@@ -443,6 +443,12 @@ subtest 'a thread that resolves a name outlives the statement' => sub {
 	plan skip_all => 'needs cc and LD_PRELOAD' unless $phase;
 	my $session = $wait->session($phase);
 	my $before = count_threads($session->pid);
+	my $file = PostgreSQL::Test::Utils::tempdir() . '/descriptors';
+	my $inherited = sub {
+		$session->rows("COPY (SELECT 1) TO PROGRAM 'ls -l /proc/self/fd >$file'");
+		return scalar grep { /socket:/ } split /\n/, slurp_file($file);
+	};
+	my $plain = $inherited->();
 
 	foreach my $round (1 .. 3)
 	{
@@ -454,6 +460,7 @@ subtest 'a thread that resolves a name outlives the statement' => sub {
 	is($session->rows('SELECT count(*) FROM service_accounts'),
 		MixpanelWait::ACCOUNTS, 'a list');
 	cmp_ok(count_threads($session->pid), '>', $before, 'threads are left');
+	is($inherited->(), $plain, 'programs do not get their sockets');
 	MixpanelWait::release_resolver();
 	ok( MixpanelTest::wait_until(
 			sub { count_threads($session->pid) == $before }),

@@ -395,6 +395,16 @@ is_deeply(
 like($told->{rows}, qr/^account\|lost\|/m, 'what can be read is told');
 $test->rows(create('goes on'));
 
+# ---- a cancel ----
+
+$simulator->fault(method => 'GET', hang => 'headers');
+$session = enter("SELECT * FROM mixpanel_sa_fdw_unfinished('mixpanel')");
+$test->rows('SELECT pg_cancel_backend(' . $session->pid . ')');
+is($session->end->{code}, '57014', 'it can be cancelled while it asks the API');
+is($session->rows('SELECT 1'), '1', 'and the session goes on');
+$session->quit;
+$simulator->clear_faults;
+
 # ---- another cluster ----
 
 # Its slots come from a data directory that is not its own.
