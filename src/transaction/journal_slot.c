@@ -24,16 +24,19 @@
 
 #include "transaction/journal_slot.h"
 
-#define MAGIC "mixpanel_sa_fdw journal 1"
+#define MAGIC "mixpanel_sa_fdw journal 2"
 #define MAX_SLOT (256 * 1024 * 1024)	/* bytes that are read of a slot */
 
 /* Whose file it is.  A copy of a data directory has the same identifier, but
- * another inode; a new timeline, other transactions of the same number. */
+ * was born later, even if it gets the inode of one that was removed; a new
+ * timeline has other transactions of the same number. */
 typedef struct SlotHeader
 {
 	char		magic[32];
 	uint64		system;
 	uint64		inode;
+	int64		born;			/* nanoseconds; 0: the file system does not
+								 * say */
 	uint32		timeline;
 	pg_crc32c	crc;
 } SlotHeader;
@@ -269,15 +272,17 @@ read_all(int fd, const char *path, size_t *size)
 static void
 fill_header(SlotHeader *header)
 {
-	static uint64 inode = 0;
-	struct stat status;
+	static struct statx status = {0};
 
-	if (inode == 0 && stat(".", &status) == 0)
-		inode = (uint64) status.st_ino;
+	if (status.stx_ino == 0)
+		(void) statx(AT_FDCWD, ".", 0, STATX_INO | STATX_BTIME, &status);
 	memset(header, 0, sizeof(*header));
 	strlcpy(header->magic, MAGIC, sizeof(header->magic));
 	header->system = GetSystemIdentifier();
-	header->inode = inode;
+	header->inode = status.stx_ino;
+	if ((status.stx_mask & STATX_BTIME) != 0)
+		header->born = status.stx_btime.tv_sec * INT64CONST(1000000000) +
+			status.stx_btime.tv_nsec;
 	header->timeline = GetWALInsertionTimeLine();
 	INIT_CRC32C(header->crc);
 	COMP_CRC32C(header->crc, header, offsetof(SlotHeader, crc));

@@ -428,6 +428,30 @@ ok(-e $copy->node->data_dir . '/' . FOLDER . '/slot.1',
 	'they are not written to');
 $copy->stop;
 
+# A copy that takes the place of the original, and may get its inode.
+my $place = MixpanelTest->new('place');
+my $session_there = $place->connect;
+my $data = $place->node->data_dir;
+
+$session_there->rows('BEGIN; ' . create('copied'));
+$place->node->stop('immediate');
+$session_there->crash;
+my $inode = (stat $data)[1];
+
+rename $data, "$data.original" or die "rename: $!";
+system('cp', '-a', "$data.original", "$data.copy") == 0 or die 'cp';
+system('rm', '-r', "$data.original") == 0 or die 'rm';
+mkdir $data, 0700 or die "mkdir: $!";
+note((stat $data)[1] == $inode ? 'the same inode' : 'another inode');
+system("mv '$data.copy'/* '$data'") == 0 or die 'mv';
+$place->node->start;
+$place->fresh;
+$told = $place->run("SELECT * FROM mixpanel_sa_fdw_unfinished('mixpanel')");
+is($told->{rows}, '', 'nor of slots of the original in a copy at its place');
+like($told->{notices}[0]{message}, qr/is ignored: it was written by another/,
+	'and a warning says so');
+$place->stop;
+
 # ---- transaction ids that the commit log does not know ----
 
 my $old = MixpanelTest->new('old');
