@@ -112,8 +112,10 @@ my @lies = (
 	[ 'a page', 200, $page ],
 	(map { [ "$_", $_, $no ] } 400, 403, 404, 405, 408, 409, 410, 422, 499, 500),
 	(map { [ "$_, a page", $_, $page ] } 403, 404, 410, 500),
-	[ '404, empty', 404, undef ],
+	[ '404, empty', 404, undef ]);
 
+# The same, each given once only.
+my @more_lies = (
 	# a success that denies itself, of one or of each
 	[ 'a list of denials', 200, [ { id => 2, success => $false } ] ],
 	[ 'a denial in the results', 200, { status => 'ok', results => { ok => $false } } ],
@@ -238,14 +240,15 @@ foreach my $call (@calls)
 {
 	my $fine = 1;
 
-	foreach my $lie (@lies)
+	foreach my $lie (@lies, @more_lies)
 	{
 		my ($name, $status, $body, %headers) = @$lie;
+		my $once = grep { $_ == $lie } @more_lies;
 
 		foreach my $after (0, 1)
 		{
 			next if is_believed($call, $status, $body, $after);
-			foreach my $count (1, 0)
+			foreach my $count ($once ? 1 : (1, 0))
 			{
 				prepare($call);
 				$simulator->fault(
