@@ -61,6 +61,7 @@ OBJS = \
 	src/fdw/scan_async.o \
 	src/fdw/scan_cache.o \
 	src/fdw/scan_key.o \
+	src/fdw/scan_repeat.o \
 	src/fdw/stats.o \
 	src/fdw/unfinished.o \
 	src/fdw/upsert.o \
@@ -95,6 +96,7 @@ OBJS = \
 	src/remote/fetch_keep.o \
 	src/remote/fetch_route.o \
 	src/remote/fetch_state.o \
+	src/remote/fetch_wait.o \
 	src/remote/fetch_scope.o \
 	src/remote/project.o \
 	src/remote/quota.o \

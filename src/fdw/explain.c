@@ -59,6 +59,9 @@ mixpanelExplainForeignScan(ForeignScanState *node, ExplainState *es)
 
 		mp_scan_tally(scan, &tally);
 		show_tally(&tally, es);
+		if (mp_scan_shared(scan) > 0)
+			ExplainPropertyInteger("API Answers Reused", NULL,
+								   mp_scan_shared(scan), es);
 	}
 }
 

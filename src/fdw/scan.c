@@ -19,9 +19,11 @@
 #include "catalog/setting.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
+#include "remote/fetch_wait.h"
 
 static void read_private(MpScan *scan, ForeignScan *plan);
 static void begin_lookup(ForeignScanState *node);
+static bool is_wide(const MpScan *scan);
 static void end_lookup(MpScan *scan);
 static MpFetchState next_row(ForeignScanState *node);
 static MpFetchState next_new_row(ForeignScanState *node);
@@ -57,8 +59,12 @@ mixpanelBeginForeignScan(ForeignScanState *node, int eflags)
 		scan->settings = mp_option_resolve_public(RelationGetRelid(rel),
 												  InvalidOid);
 	else
+	{
 		scan->settings = mp_option_resolve(RelationGetRelid(rel), InvalidOid,
 										   MP_SCAN_USER(node));
+		scan->statement =
+			mp_snapshot_of_statement(node->ss.ps.state->es_query_cxt);
+	}
 }
 
 TupleTableSlot *
@@ -125,6 +131,13 @@ mp_scan_tally(const MpScan *scan, MpTally *tally)
 		mp_fetch_add_tally(scan->fetch, tally);
 }
 
+int64
+mp_scan_shared(const MpScan *scan)
+{
+	return scan->shared +
+		(scan->fetch != NULL ? mp_fetch_shared(scan->fetch) : 0);
+}
+
 bool
 mp_scan_is_own_account(ForeignScanState *node, int64 account)
 {
@@ -184,7 +197,8 @@ begin_lookup(ForeignScanState *node)
 		decoded |= MP_FIELD_BIT(MP_FIELD_USERNAME);
 	mp_scan_make_lookup(node, &lookup, false);
 	scan->rescanned = false;
-	if (scan->begun && mp_scan_same_lookup(&lookup, &scan->lookup))
+	if (scan->begun &&
+		mp_scan_same_lookup(&lookup, &scan->lookup, is_wide(scan)))
 	{
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(spare);
@@ -206,12 +220,23 @@ begin_lookup(ForeignScanState *node)
 	MemoryContextSwitchTo(old);
 }
 
+/* Has it read what the lookups of later rescans ask for? */
+static bool
+is_wide(const MpScan *scan)
+{
+	return scan->fetch != NULL && scan->cache != NULL &&
+		mp_fetch_is_wide(scan->fetch);
+}
+
 static void
 end_lookup(MpScan *scan)
 {
 	Assert(scan->begun || (scan->fetch == NULL && scan->cache == NULL));
 	if (scan->fetch != NULL)
+	{
 		mp_fetch_add_tally(scan->fetch, &scan->tally);
+		scan->shared += mp_fetch_shared(scan->fetch);
+	}
 	scan->fetch = NULL;
 	scan->overlay = NULL;
 	/* a temporary file is not the context's */
@@ -387,13 +412,17 @@ note_own_account(ForeignScanState *node, const MpRecord *record)
 	MemoryContextSwitchTo(old);
 }
 
+/* A membership that this transaction has added. */
 static bool
 fill_added(MpScan *scan, TupleTableSlot *slot)
 {
+	MpLookup	lookup = scan->lookup;
 	MpAdded		added;
 	MpRecord	record = {0};
 
-	if (!mp_overlay_next_added(scan->overlay, &scan->lookup, &added))
+	if (is_wide(scan))
+		lookup.accounts.pinned = false;
+	if (!mp_overlay_next_added(scan->overlay, &lookup, &added))
 		return false;
 	mp_record_set_integer(&record, MP_FIELD_ID, added.account);
 	mp_record_set_integer(&record, MP_FIELD_PROJECT_ID, added.project);

@@ -39,10 +39,14 @@ typedef struct MpScan
 	int			gathered_field; /* MpField that a lookup join pins; -1: none */
 	MpIds		gathered;		/* to these, set before a rescan */
 	int			expected;		/* how many the planner thought of */
+	double		repeats;		/* executions that the planner expects of a
+								 * scan with parameters; 0: not looked at */
 
 	MemoryContext lookup_context;	/* the lookup, the fetch and the cache */
 	MemoryContext spare_context;	/* for the lookup of a rescan, until it is
 									 * known whether it is another */
+	MpSnapshot *statement;		/* what this execution's scans have read; NULL
+								 * under EXPLAIN */
 	MpLookup	lookup;
 	MpFetch    *fetch;			/* NULL: not begun or over */
 	MpOverlay  *overlay;
@@ -54,6 +58,7 @@ typedef struct MpScan
 	bool		base_done;		/* rows of the API are read, those added by
 								 * this transaction follow */
 	MpTally		tally;			/* of fetches that are over */
+	int64		shared;			/* answers that they have shared */
 	HTAB	   *other_grants;	/* of a DELETE or UPDATE: the pairs (MpPair)
 								 * read with a grant that is not individual;
 								 * NULL: none yet */
@@ -96,8 +101,13 @@ extern void mp_scan_cache_rewind(MpScan *scan);
 extern bool mp_scan_cache_read(MpScan *scan, TupleTableSlot *slot);
 extern void mp_scan_cache_add(MpScan *scan, TupleTableSlot *slot);
 
-/* Do two lookups ask for the same rows? */
-extern bool mp_scan_same_lookup(const MpLookup *a, const MpLookup *b);
+/* Do two lookups ask for the same rows?  Wide: or for some of what the second
+ * has read for all accounts? */
+extern bool mp_scan_same_lookup(const MpLookup *a, const MpLookup *b,
+								bool wide);
+
+/* How often the planner expects a scan with parameters to be executed. */
+extern double mp_scan_repeats(const ForeignScanState *node);
 
 /*
  * Append's asynchronous protocol; scan_async.c.
@@ -137,5 +147,8 @@ extern bool mp_scan_is_own_account(ForeignScanState *node, int64 account);
 
 /* What the scan has cost so far. */
 extern void mp_scan_tally(const MpScan *scan, MpTally *tally);
+
+/* How many answers it has taken from what others have asked for. */
+extern int64 mp_scan_shared(const MpScan *scan);
 
 #endif							/* MP_FDW_SCAN_H */

@@ -20,6 +20,7 @@
 #include "storage/latch.h"
 
 #include "fdw/scan.h"
+#include "remote/fetch_wait.h"
 #include "remote/session.h"
 
 static void complete(AsyncRequest *areq);

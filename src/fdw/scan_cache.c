@@ -83,10 +83,10 @@ mp_scan_cache_add(MpScan *scan, TupleTableSlot *slot)
 }
 
 bool
-mp_scan_same_lookup(const MpLookup *a, const MpLookup *b)
+mp_scan_same_lookup(const MpLookup *a, const MpLookup *b, bool wide)
 {
 	return a->nothing == b->nothing && a->prefer_list == b->prefer_list &&
-		same_ids(&a->accounts, &b->accounts) &&
+		(wide || same_ids(&a->accounts, &b->accounts)) &&
 		same_ids(&a->projects, &b->projects);
 }
 

@@ -17,6 +17,7 @@
 #include "catalog/integer.h"
 #include "fdw/plan.h"
 #include "fdw/scan.h"
+#include "remote/way.h"
 
 /* Ids of one group, as they are found. */
 typedef struct IdList
@@ -47,6 +48,10 @@ mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 	lookup->relation = scan->table->relation->kind;
 	lookup->filtered = scan->filtered;
 	lookup->kept = true;
+	if (scan->statement != NULL &&
+		(mp_snapshot_readers(scan->statement) > 1 ||
+		 !bms_is_empty(node->ss.ps.plan->extParam)))
+		lookup->statement = scan->statement;
 	lookup->either_way = true;
 	lookup->memberships = scan->tuples;
 	while (at < count)
@@ -73,6 +78,15 @@ mp_scan_make_lookup(ForeignScanState *node, MpLookup *lookup,
 		lookup->prefer_list = lookup->accounts.pinned &&
 			mp_plan_prefers_list(scan->settings, lookup->accounts.count,
 								 scan->tuples);
+	else if (lookup->accounts.pinned && scan->gathered_field < 0 &&
+			 scan->target == MP_SCAN_FOR_SELECT &&
+			 !bms_is_empty(node->ss.ps.plan->extParam))
+	{
+		if (scan->repeats == 0)
+			scan->repeats = mp_scan_repeats(node);
+		if (scan->repeats > MP_WAY_FEW_ACCOUNTS)
+			lookup->repeats = scan->repeats;
+	}
 	lookup->trusted = scan->by_keys && lookup->accounts.pinned &&
 		lookup->projects.pinned;
 }

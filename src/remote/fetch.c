@@ -26,6 +26,7 @@
 #include "remote/fetch_keep.h"
 #include "remote/fetch_route.h"
 #include "remote/fetch_scope.h"
+#include "remote/fetch_wait.h"
 
 /*
  * Ids read ahead of the calls for them.  A list that waits to be read on keeps
@@ -34,6 +35,7 @@
  */
 #define PARENT_BACKLOG 65536
 
+static void keep_answers(MpFetch *fetch);
 static MpFetchState step(MpFetch *fetch, bool *progress);
 static void follow(MpFetch *fetch, MpVerdict verdict);
 static void restart(MpFetch *fetch, MpWay way);
@@ -45,9 +47,11 @@ static bool choose(MpFetch *fetch);
 static void read_parents(MpFetch *fetch);
 static void finish(MpFetch *fetch);
 static bool start_calls(MpFetch *fetch);
+static void begin_child(MpFetch *fetch, MpSlot *slot);
 static MpCall *start_child(MpFetch *fetch, const MpParent *parent);
 static MpFetchState read_slots(MpFetch *fetch, bool *progress);
 static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
+static MpFetchState follow_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState replay_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState read_judge(MpFetch *fetch, bool *progress);
 static MpFetchState next_trusted(MpFetch *fetch);
@@ -82,8 +86,9 @@ mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
 		fetch->http = mp_session_http();
 		fetch->slot_count = 2 * settings->max_concurrency;
 		fetch->slots = palloc0(sizeof(MpSlot) * (Size) fetch->slot_count);
-		fetch->keeps = lookup->kept && mp_snapshot_is_on();
-		fetch->epoch = mp_snapshot_epoch();
+		keep_answers(fetch);
+		if (lookup->repeats > 0)
+			mp_fetch_learn_accounts(fetch);
 		fetch->way = mp_fetch_kept_way(fetch,
 									   mp_way_first(settings, lookup));
 		begin_way(fetch);
@@ -92,6 +97,22 @@ mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
 	}
 	MemoryContextSwitchTo(old);
 	return fetch;
+}
+
+/*
+ * Where answers are kept: a transaction above READ COMMITTED keeps all that
+ * its statements read, another one for each statement what it may read again.
+ */
+static void
+keep_answers(MpFetch *fetch)
+{
+	if (!fetch->lookup.kept)
+		return;
+	fetch->snapshot = mp_snapshot_of_transaction();
+	if (fetch->snapshot == NULL)
+		fetch->snapshot = fetch->lookup.statement;
+	if (fetch->snapshot != NULL)
+		fetch->snapshot_number = mp_snapshot_number(fetch->snapshot);
 }
 
 void
@@ -111,36 +132,6 @@ mp_fetch_next_wait(MpFetch *fetch, const MpRecord **record)
 			return state == MP_FETCH_ROW;
 		mp_fetch_wait(fetch);
 	}
-}
-
-bool
-mp_fetch_ready(const MpFetch *fetch)
-{
-	if (fetch->list.call != NULL && mp_call_ready(fetch->list.call))
-		return true;
-	if (fetch->rival.call != NULL && mp_call_ready(fetch->rival.call))
-		return true;
-	if (fetch->judge != NULL && mp_call_ready(fetch->judge))
-		return true;
-	for (int i = 0; i < fetch->slot_count; i++)
-		if (fetch->slots[i].state == MP_SLOT_REPLAYING ||
-			(fetch->slots[i].call != NULL &&
-			 mp_call_ready(fetch->slots[i].call)))
-			return true;
-	return false;
-}
-
-/* The time is charged to any call that is under way. */
-void
-mp_fetch_wait(MpFetch *fetch)
-{
-	MpCall	   *call = fetch->list.call;
-
-	for (int i = 0; i < fetch->slot_count && call == NULL; i++)
-		call = fetch->slots[i].call;
-	if (call == NULL)
-		call = fetch->rival.call;
-	mp_session_wait(call != NULL ? call : fetch->judge);
 }
 
 MpFetchState
@@ -183,6 +174,18 @@ mp_fetch_add_tally(const MpFetch *fetch, MpTally *tally)
 	for (int i = 0; i < fetch->slot_count; i++)
 		if (fetch->slots[i].call != NULL)
 			mp_http_add_tally(tally, mp_call_tally(fetch->slots[i].call));
+}
+
+bool
+mp_fetch_is_wide(const MpFetch *fetch)
+{
+	return fetch->widened;
+}
+
+int64
+mp_fetch_shared(const MpFetch *fetch)
+{
+	return fetch->shared;
 }
 
 /*
@@ -279,11 +282,15 @@ restart(MpFetch *fetch, MpWay way)
 	mp_fetch_keep_end(fetch);
 	mp_fetch_drop_call(fetch, &fetch->list.call);
 	mp_fetch_drop_call(fetch, &fetch->rival.call);
+	fetch->list.follows = fetch->rival.follows = NULL;
 	fetch->rival_arrives = fetch->rival_deferred = false;
 	mp_fetch_clear(fetch);
 	mp_fetch_forget_doubts(fetch);
 	fetch->way = way;
 	fetch->switched = !fetch->chosen;
+	/* it may be for another account by now */
+	if (fetch->widened)
+		fetch->lookup.accounts.pinned = false;
 	if (fetch->left)
 		fetch->read_projects.count = mp_ids_sort(fetch->read_projects.ids,
 												 fetch->read_projects.count);
@@ -315,6 +322,7 @@ begin_way(MpFetch *fetch)
 	fetch->parents_done = false;
 	fetch->chosen = fetch->way == MP_WAY_BY_PROJECT && !fetch->switched &&
 		mp_way_is_free(fetch->settings, &fetch->lookup);
+	fetch->widened |= fetch->chosen && fetch->lookup.repeats > 0;
 	switch (fetch->way)
 	{
 		case MP_WAY_LIST:
@@ -365,6 +373,7 @@ choose(MpFetch *fetch)
 	if (way == MP_WAY_BY_PROJECT)
 	{
 		mp_fetch_choose_projects(fetch);
+		fetch->widened = fetch->lookup.repeats > 0;
 		return true;
 	}
 	if (fetch->way == MP_WAY_CHOICE)
@@ -392,29 +401,17 @@ begin_parents(MpFetch *fetch)
 		!fetch->owners_only;
 	if (fetch->parents_done)
 	{
-		mp_session_expect(fetch->fixed.count);
 		for (int i = 0; i < fetch->fixed.count; i++)
 			mp_fetch_push_parent(&fetch->queue, fetch->fixed.ids[i],
 								 NULL);
+		mp_fetch_expect(fetch);
 		return;
 	}
 	mp_fetch_expect_names(fetch);
 	if (fetch->way == MP_WAY_BY_PROJECT)
 		list = mp_way_project_list(settings, !fetch->fixed.pinned);
 	fetch->list.count = 0;
-	if (mp_fetch_list_kept(fetch, &fetch->list, list))
-		return;
-	if (list == MP_CALL_ME)
-		fetch->list.call = mp_api_me(fetch->http, settings);
-	else if (list == MP_CALL_ORGANIZATION_PROJECTS)
-		fetch->list.call = mp_api_organization_projects(fetch->http, settings);
-	else
-		fetch->list.call =
-			mp_api_list_accounts(fetch->http, settings,
-								 MP_FIELD_BIT(MP_FIELD_ID) |
-								 (fetch->wanted &
-								  MP_FIELD_BIT(MP_FIELD_USERNAME)));
-	mp_session_started(fetch->list.call);
+	mp_fetch_begin_list(fetch, &fetch->list, list);
 }
 
 /*
@@ -441,9 +438,8 @@ read_parents(MpFetch *fetch)
 				verdict = mp_fetch_parents_failed(fetch);
 				/* another list may be read in its place */
 				fetch->parents_done = fetch->list.call == NULL;
-				if (!fetch->parents_done &&
-					mp_fetch_list_kept(fetch, &fetch->list, MP_CALL_ME))
-					mp_fetch_drop_call(fetch, &fetch->list.call);
+				if (!fetch->parents_done)
+					mp_fetch_keep_list(fetch, &fetch->list, MP_CALL_ME);
 				follow(fetch, verdict);
 				return;
 			case MP_CALL_DONE:
@@ -453,8 +449,6 @@ read_parents(MpFetch *fetch)
 				return;
 			case MP_CALL_RECORD:
 				fetch->list.count++;
-				mp_fetch_note_lister(fetch);
-				mp_fetch_keep_parent(fetch, &fetch->list, projects);
 				mp_fetch_take_listed(fetch);
 				break;
 		}
@@ -474,14 +468,22 @@ start_calls(MpFetch *fetch)
 		if (slot->state != MP_SLOT_FREE)
 			continue;
 		mp_fetch_take_parent(fetch, slot);
-		if (mp_fetch_slot_kept(fetch, slot))
-			mp_fetch_set_replay(fetch, slot);
-		else
-			mp_fetch_set_slot(fetch, slot, MP_SLOT_READING,
-							  start_child(fetch, &slot->parent));
+		begin_child(fetch, slot);
 		started = true;
 	}
 	return started;
+}
+
+static void
+begin_child(MpFetch *fetch, MpSlot *slot)
+{
+	if (!mp_fetch_slot_kept(fetch, slot))
+		mp_fetch_set_slot(fetch, slot, MP_SLOT_READING,
+						  start_child(fetch, &slot->parent));
+	else if (mp_snapshot_is_complete(slot->replay.kept))
+		mp_fetch_set_replay(fetch, slot);
+	else
+		mp_fetch_set_following(fetch, slot);
 }
 
 /* Start the request for one account or project */
@@ -542,7 +544,11 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 
 	if (slot->state == MP_SLOT_REPLAYING)
 		return replay_slot(fetch, slot, progress);
-	state = mp_call_next(slot->call, &fetch->record);
+	if (slot->state == MP_SLOT_FOLLOWING)
+		return follow_slot(fetch, slot, progress);
+	state = slot->state == MP_SLOT_READING ?
+		mp_fetch_next_child(fetch, slot) :
+		mp_call_next(slot->call, &fetch->record);
 	if (state == MP_CALL_WAIT)
 		return MP_FETCH_WAIT;
 	*progress = true;
@@ -554,8 +560,6 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 	{
 		slot->records++;
 		fetch->records++;
-		if (!mp_fetch_keep_record(fetch, slot))
-			return MP_FETCH_WAIT;
 		mp_fetch_complete_record(fetch, &slot->parent);
 		return mp_fetch_is_in_scope(fetch) ? MP_FETCH_ROW : MP_FETCH_WAIT;
 	}
@@ -564,6 +568,18 @@ read_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
 		mp_snapshot_complete(slot->kept);
 		slot->kept = NULL;
 		mp_fetch_child_done(fetch, slot);
+	}
+	return MP_FETCH_WAIT;
+}
+
+/* A slot whose answer another read is asking for. */
+static MpFetchState
+follow_slot(MpFetch *fetch, MpSlot *slot, bool *progress)
+{
+	if (mp_fetch_follow(fetch, slot->replay.kept) != MP_CALL_WAIT)
+	{
+		begin_child(fetch, slot);
+		*progress = true;
 	}
 	return MP_FETCH_WAIT;
 }

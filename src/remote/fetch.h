@@ -17,6 +17,7 @@
 #include "api/api.h"
 #include "base/settings.h"
 #include "catalog/relation.h"
+#include "remote/snapshot.h"
 
 /* A sorted set of ids that a query pins a key to. */
 typedef struct MpIds
@@ -46,11 +47,16 @@ typedef struct MpLookup
 	bool		kept;			/* a statement's own read: above READ
 								 * COMMITTED it is kept, and answered from
 								 * what was */
+	MpSnapshot *statement;		/* where it is kept otherwise; NULL: nowhere */
 	bool		either_way;		/* memberships may be read by account or by
 								 * project, whichever is cheaper; all that are
 								 * asked for are the same */
 	double		memberships;	/* how many ANALYZE has found; below zero: not
 								 * known */
+	double		repeats;		/* memberships with accounts pinned: so many
+								 * lookups like this one are expected, each
+								 * for others; 0: this one alone.  What is
+								 * read may then be all that they ask for. */
 	bool		trusted;		/* a DELETE that pins both keys and looks at
 								 * nothing else: where the server cannot list
 								 * memberships, they are taken to exist */
@@ -79,13 +85,10 @@ extern MpFetch *mp_fetch_begin(const MpSettings *settings,
  */
 extern MpFetchState mp_fetch_next(MpFetch *fetch, const MpRecord **record);
 
-/* After WAIT: wait, interruptibly, until it is worth asking again. */
-extern void mp_fetch_wait(MpFetch *fetch);
-
-/* After WAIT: is it worth asking again, without a wait? */
-extern bool mp_fetch_ready(const MpFetch *fetch);
-
-/* The same, but waits (interruptibly); false at the end. */
+/*
+ * The same, but waits (interruptibly); false at the end.  To wait otherwise:
+ * fetch_wait.h.
+ */
 extern bool mp_fetch_next_wait(MpFetch *fetch, const MpRecord **record);
 
 /* Cancels what is under way and frees all. */
@@ -93,5 +96,11 @@ extern void mp_fetch_end(MpFetch *fetch);
 
 /* Add the costs so far to *tally. */
 extern void mp_fetch_add_tally(const MpFetch *fetch, MpTally *tally);
+
+/* Does it read what all repetitions of its lookup ask for? */
+extern bool mp_fetch_is_wide(const MpFetch *fetch);
+
+/* How many answers it has taken from what others have asked for. */
+extern int64 mp_fetch_shared(const MpFetch *fetch);
 
 #endif							/* MP_REMOTE_FETCH_H */

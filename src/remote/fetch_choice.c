@@ -41,12 +41,7 @@ ask_for_projects(MpFetch *fetch)
 {
 	fetch->rival_deferred = false;
 	fetch->rival_arrives = true;
-	if (mp_fetch_list_kept(fetch, &fetch->rival,
-						   MP_CALL_ORGANIZATION_PROJECTS))
-		return;
-	fetch->rival.call =
-		mp_session_started(mp_api_organization_projects(fetch->http,
-														fetch->settings));
+	mp_fetch_begin_list(fetch, &fetch->rival, MP_CALL_ORGANIZATION_PROJECTS);
 }
 
 void
@@ -136,7 +131,7 @@ mp_fetch_choose_projects(MpFetch *fetch)
 	fetch->rival_arrives = !fetch->parents_done;
 	fetch->list = nothing;
 	fetch->parents_done = true;
-	mp_session_expect(mp_fetch_queued(fetch));
+	mp_fetch_expect(fetch);
 }
 
 void
@@ -146,7 +141,7 @@ mp_fetch_choose_accounts(MpFetch *fetch)
 
 	elog(DEBUG1, "memberships are read by account");
 	mp_fetch_list_broken(&fetch->rival);
-	fetch->rival.replay.kept = NULL;
+	fetch->rival.replay.kept = fetch->rival.follows = NULL;
 	mp_fetch_drop_call(fetch, &fetch->rival.call);
 	fetch->rival_arrives = false;
 	fetch->rivals = none;
@@ -167,7 +162,6 @@ mp_fetch_choice_read_rest(MpFetch *fetch)
 		if (state == MP_CALL_RECORD)
 		{
 			list->count++;
-			mp_fetch_keep_parent(fetch, list, false);
 			if (list->kept != NULL || list->count < COUNTED_ACCOUNTS)
 				continue;
 		}
@@ -221,16 +215,11 @@ mp_fetch_note_refused(const MpFetch *fetch)
 static void
 take_project(MpFetch *fetch)
 {
-	MpRecord   *record = &fetch->parent_record;
-	const MpValue *owner = &record->values[MP_FIELD_ORGANIZATION_ID];
-	int64		ours = fetch->settings->organization_id;
+	const MpRecord *record = &fetch->parent_record;
+	int64		owner = record->values[MP_FIELD_ORGANIZATION_ID].as.integer;
 	int64		id = record->values[MP_FIELD_PROJECT_ID].as.integer;
 
-	/* what its list names is the organization's, though it may not say so */
-	if (!owner->present)
-		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID, ours);
-	mp_fetch_keep_parent(fetch, &fetch->rival, true);
-	if (owner->as.integer != ours)
+	if (owner != fetch->settings->organization_id)
 		return;
 	fetch->rival.count++;
 	mp_project_note(fetch->settings, id, MP_PROJECT_OURS);

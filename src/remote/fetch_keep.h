@@ -19,31 +19,48 @@
 extern MpWay mp_fetch_kept_way(MpFetch *fetch, MpWay way);
 
 /*
- * A list of parents: true if it was kept, and is read from there.  Its next
- * record goes to fetch->parent_record; what has come of it may then be kept.
+ * A list of parents, from what was kept, from another read that is asking for
+ * it, or from the API.  Its next record goes to fetch->parent_record.
  */
-extern bool mp_fetch_list_kept(MpFetch *fetch, MpParentList *list,
-							   MpCallKind call);
+extern void mp_fetch_begin_list(MpFetch *fetch, MpParentList *list,
+								MpCallKind kind);
 extern MpCallState mp_fetch_next_parent(MpFetch *fetch, MpParentList *list,
 										bool projects);
-extern void mp_fetch_keep_parent(MpFetch *fetch, MpParentList *list,
-								 bool projects);
+
+/* The list is asked for already, after another one has failed. */
+extern void mp_fetch_keep_list(MpFetch *fetch, MpParentList *list,
+							   MpCallKind kind);
 
 /* It has ended well; it will not. */
 extern void mp_fetch_list_whole(MpParentList *list);
 extern void mp_fetch_list_broken(MpParentList *list);
 
-/* A slot that has just taken its parent: true if the answer was kept. */
+/*
+ * A slot that has just taken its parent: true if the answer was kept, or if
+ * another read is asking for it, which may be waited for; both: no call is
+ * needed.
+ */
 extern bool mp_fetch_slot_kept(MpFetch *fetch, MpSlot *slot);
+
+/* What another read is asking for: DONE: it is kept by now; FAILED: it will
+ * not be. */
+extern MpCallState mp_fetch_follow(MpFetch *fetch, MpKept *kept);
+extern bool mp_fetch_follow_ready(const MpKept *kept);
+
+/*
+ * How many accounts there are, if the session does not know and another read
+ * of the statement asks for their list: that is waited for.
+ */
+extern void mp_fetch_learn_accounts(MpFetch *fetch);
+
+/* The next record of a slot that reads, into fetch->record. */
+extern MpCallState mp_fetch_next_child(MpFetch *fetch, MpSlot *slot);
+
+/* The requests for what is queued are to come: raises if they are too many. */
+extern void mp_fetch_expect(const MpFetch *fetch);
 
 /* The next record of such a slot; false at the end. */
 extern bool mp_fetch_next_kept(MpFetch *fetch, MpSlot *slot);
-
-/*
- * A record that has come for a slot.  False where the same account was read by
- * itself before, and was not there; if it was, the record is what it was then.
- */
-extern bool mp_fetch_keep_record(MpFetch *fetch, MpSlot *slot);
 
 /* All was read. */
 extern void mp_fetch_keep_all(MpFetch *fetch);

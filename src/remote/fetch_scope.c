@@ -117,6 +117,7 @@ mp_fetch_is_in_scope(const MpFetch *fetch)
 		value->as.integer != fetch->settings->organization_id)
 		return false;
 	if (fetch->way == MP_WAY_BY_PROJECT && fetch->lookup.accounts.pinned &&
+		!fetch->widened &&
 		!has_id(&fetch->lookup.accounts, values[MP_FIELD_ID].as.integer))
 		return false;
 	return fetch->way != MP_WAY_BY_ACCOUNT ||
@@ -141,16 +142,4 @@ listed_owner(const MpFetch *fetch)
 		return MP_PROJECT_NOT_TOLD;
 	return value->as.integer == fetch->settings->organization_id ?
 		MP_PROJECT_OURS : MP_PROJECT_OTHERS;
-}
-
-void
-mp_fetch_note_lister(MpFetch *fetch)
-{
-	MpRecord   *record = &fetch->parent_record;
-
-	if (fetch->list.call != NULL &&
-		mp_call_kind(fetch->list.call) == MP_CALL_ORGANIZATION_PROJECTS &&
-		!record->values[MP_FIELD_ORGANIZATION_ID].present)
-		mp_record_set_integer(record, MP_FIELD_ORGANIZATION_ID,
-							  fetch->settings->organization_id);
 }

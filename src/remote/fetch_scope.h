@@ -13,10 +13,6 @@
 extern bool mp_fetch_needs_owners(const MpFetch *fetch);
 extern void mp_fetch_take_listed(MpFetch *fetch);
 
-/* What the organization's own list of projects names is the organization's,
- * though its elements may not say so. */
-extern void mp_fetch_note_lister(MpFetch *fetch);
-
 /* Fill in what an element does not say because its request said it. */
 extern void mp_fetch_complete_record(MpFetch *fetch, const MpParent *parent);
 extern bool mp_fetch_is_in_scope(const MpFetch *fetch);

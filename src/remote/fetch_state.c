@@ -142,6 +142,24 @@ mp_fetch_queued(const MpFetch *fetch)
 }
 
 void
+mp_fetch_ask_list(MpFetch *fetch, MpParentList *list, MpCallKind kind)
+{
+	MpCall	   *call;
+
+	if (kind == MP_CALL_ME)
+		call = mp_api_me(fetch->http, fetch->settings);
+	else if (kind == MP_CALL_ORGANIZATION_PROJECTS)
+		call = mp_api_organization_projects(fetch->http, fetch->settings);
+	else
+		call = mp_api_list_accounts(fetch->http, fetch->settings,
+									MP_FIELD_BIT(MP_FIELD_ID) |
+									(fetch->wanted &
+									 MP_FIELD_BIT(MP_FIELD_USERNAME)));
+	list->call = mp_session_started(call);
+	mp_snapshot_set_source(list->kept, list->call);
+}
+
+void
 mp_fetch_take_parent(MpFetch *fetch, MpSlot *slot)
 {
 	Assert(slot->state == MP_SLOT_FREE && slot->call == NULL);
@@ -165,18 +183,29 @@ mp_fetch_set_slot(MpFetch *fetch, MpSlot *slot, MpSlotState state,
 		elog(DEBUG2, "read of parent " INT64_FORMAT ": %s, then %s",
 			 slot->parent.id, slot_state_name(slot->state),
 			 slot_state_name(state));
-	mp_fetch_drop_call(fetch, &slot->call);
 	if (state != MP_SLOT_READING)
 		drop_kept(slot);
+	mp_fetch_drop_call(fetch, &slot->call);
 	slot->call = mp_session_started(call);
+	if (state == MP_SLOT_READING)
+		mp_snapshot_set_source(slot->kept, slot->call);
 	slot->state = state;
 }
 
 void
-mp_fetch_set_replay(MpFetch *fetch pg_attribute_unused(), MpSlot *slot)
+mp_fetch_set_following(MpFetch *fetch pg_attribute_unused(), MpSlot *slot)
+{
+	Assert(is_step(slot->state, MP_SLOT_FOLLOWING));
+	Assert(slot->call == NULL && slot->replay.kept != NULL);
+	slot->state = MP_SLOT_FOLLOWING;
+}
+
+void
+mp_fetch_set_replay(MpFetch *fetch, MpSlot *slot)
 {
 	Assert(is_step(slot->state, MP_SLOT_REPLAYING));
 	Assert(slot->call == NULL && slot->replay.kept != NULL);
+	fetch->shared++;
 	slot->state = MP_SLOT_REPLAYING;
 }
 
@@ -184,8 +213,8 @@ void
 mp_fetch_finish_slot(MpFetch *fetch, MpSlot *slot)
 {
 	Assert(is_step(slot->state, MP_SLOT_FREE));
-	mp_fetch_drop_call(fetch, &slot->call);
 	drop_kept(slot);
+	mp_fetch_drop_call(fetch, &slot->call);
 	slot->state = MP_SLOT_FREE;
 	fetch->children_done++;
 	Assert(fetch->children_done <= fetch->children_started);
@@ -206,8 +235,8 @@ mp_fetch_clear(MpFetch *fetch)
 {
 	for (int i = 0; i < fetch->slot_count; i++)
 	{
-		mp_fetch_drop_call(fetch, &fetch->slots[i].call);
 		drop_kept(&fetch->slots[i]);
+		mp_fetch_drop_call(fetch, &fetch->slots[i].call);
 		fetch->slots[i].state = MP_SLOT_FREE;
 	}
 	if (fetch->named != NULL)
@@ -261,7 +290,9 @@ is_step(MpSlotState from, MpSlotState to)
 	switch (from)
 	{
 		case MP_SLOT_FREE:
-			return to == MP_SLOT_READING || to == MP_SLOT_REPLAYING;
+		case MP_SLOT_FOLLOWING:
+			return to == MP_SLOT_READING || to == MP_SLOT_FOLLOWING ||
+				to == MP_SLOT_REPLAYING;
 		case MP_SLOT_READING:
 			return to == MP_SLOT_FREE || to == MP_SLOT_ASKING_PARENT;
 		case MP_SLOT_ASKING_PARENT:
@@ -283,6 +314,8 @@ slot_state_name(MpSlotState state)
 			return "free";
 		case MP_SLOT_READING:
 			return "reading";
+		case MP_SLOT_FOLLOWING:
+			return "waiting for another read";
 		case MP_SLOT_REPLAYING:
 			return "reading what was kept";
 		case MP_SLOT_ASKING_PARENT:

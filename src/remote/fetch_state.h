@@ -39,6 +39,9 @@ typedef struct MpParentList
 	MpReplay	replay;			/* kept NULL: it is not read from there;
 								 * fetch_keep.c */
 	MpKept	   *kept;			/* where it is kept; fetch_keep.c begins it */
+	MpKept	   *follows;		/* another read is asking for it, which is
+								 * waited for; fetch_keep.c */
+	MpCallKind	kind;			/* that is followed; fetch_keep.c */
 	int64		count;			/* named so far */
 } MpParentList;
 
@@ -59,6 +62,8 @@ typedef enum MpSlotState
 {
 	MP_SLOT_FREE,				/* no call */
 	MP_SLOT_READING,			/* the parent's rows */
+	MP_SLOT_FOLLOWING,			/* the same, which another read is asking for:
+								 * no call */
 	MP_SLOT_REPLAYING,			/* the same, as they were kept: no call */
 	MP_SLOT_ASKING_PARENT,		/* whether the parent exists */
 	MP_SLOT_ASKING_WITNESS,		/* memberships of another project that exists:
@@ -73,7 +78,8 @@ typedef struct MpSlot
 	MpParent	parent;
 	MpKept	   *kept;			/* READING: where the rows are kept; NULL:
 								 * not; begun by fetch_keep.c */
-	MpReplay	replay;			/* REPLAYING; fetch_keep.c */
+	MpReplay	replay;			/* FOLLOWING, REPLAYING; READING: what others
+								 * have read ahead of it; fetch_keep.c */
 	int64		records;		/* read of the parent; fetch.c */
 	bool		exists;			/* the parent was seen; fetch_route.c */
 	bool		foreign;		/* the 404 that it is asked for because of was
@@ -93,8 +99,9 @@ struct MpFetch
 	uint32		wanted;
 	int			slot_count;
 	MpSlot	   *slots;
-	bool		keeps;			/* answers are kept, and read again */
-	uint64		epoch;			/* mp_snapshot_epoch() then */
+	MpSnapshot *snapshot;		/* where answers are kept, and read again;
+								 * NULL: nowhere */
+	uint64		snapshot_number;	/* its, as the fetch may outlive it */
 
 	/* fetch.c */
 	MpWay		way;
@@ -122,6 +129,7 @@ struct MpFetch
 	MpParentQueue queue;
 	int64		children_started;
 	int64		children_done;
+	int64		shared;			/* answers that others have asked for */
 	MpTally		tally;			/* of calls that are over */
 
 	/* fetch_choice.c */
@@ -135,6 +143,8 @@ struct MpFetch
 	bool		chosen;			/* BY_PROJECT, though BY_ACCOUNT is open too */
 
 	/* fetch_route.c */
+	bool		widened;		/* what the repeated lookups ask for is read;
+								 * fetch.c */
 	bool		left;			/* BY_PROJECT was given up after some projects
 								 * were read */
 	MpIds		read_projects;	/* those; ascending once all is left */
@@ -173,6 +183,10 @@ extern void mp_fetch_push_rest(MpFetch *fetch);
 /* How many are queued. */
 extern int	mp_fetch_queued(const MpFetch *fetch);
 
+/* Ask for a list of parents. */
+extern void mp_fetch_ask_list(MpFetch *fetch, MpParentList *list,
+							  MpCallKind kind);
+
 /* ---- slots ---- */
 
 /* Give a free slot the next parent; its call is made by the caller. */
@@ -182,7 +196,9 @@ extern void mp_fetch_take_parent(MpFetch *fetch, MpSlot *slot);
 extern void mp_fetch_set_slot(MpFetch *fetch, MpSlot *slot,
 							  MpSlotState state, MpCall *call);
 
-/* The slot's rows were kept: there is no call. */
+/* Another read is asking for the slot's rows; they were kept: there is no
+ * call. */
+extern void mp_fetch_set_following(MpFetch *fetch, MpSlot *slot);
 extern void mp_fetch_set_replay(MpFetch *fetch, MpSlot *slot);
 
 /* All that the slot's parent has was read. */

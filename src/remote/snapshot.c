@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * remote/snapshot.c
- *		What a transaction has read, kept until its end.
+ *		What a transaction or a statement has read, kept until its end.
  *
- * Owns the temporary file and the index of what lies in it.  Knows neither
- * what an element means nor which calls a read needs.
+ * Owns the memory, the temporary file and the index of what lies in them.
+ * Knows neither what an element means nor which calls a read needs.
  *
- * Several answers arrive at once, so each is gathered in memory and written
- * piece by piece: an answer is a list of segments of the file.
+ * Several answers arrive at once, so each is gathered in memory and set down
+ * piece by piece: an answer is a list of segments.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,6 +15,8 @@
 
 #include "access/xact.h"
 #include "common/hashfn.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
 #include "storage/buffile.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -24,7 +26,13 @@
 #include "remote/session.h"
 #include "remote/snapshot.h"
 
-#define SEGMENT_SIZE 32768		/* bytes gathered before they are written */
+#define SEGMENT_SIZE 32768		/* bytes gathered before they are set down, at
+								 * most; */
+#define SEGMENT_MINIMUM 1024	/* at least; */
+#define SEGMENT_OF_ANSWER 32	/* a long answer has longer ones, so that the
+								 * list of them is short; */
+#define SEGMENT_OF_MEMORY 8		/* but no longer than this part of work_mem */
+#define ANSWER_COST 512			/* of memory, besides what it says */
 
 /* What a call was made with, and for. */
 typedef struct Key
@@ -39,100 +47,211 @@ typedef struct Key
 
 typedef struct Segment
 {
-	int			file;			/* as BufFileTell() gives them */
+	char	   *data;			/* NULL: it lies in the file */
 	int			length;
+	int			file;			/* as BufFileTell() gives them */
 	off_t		offset;
 } Segment;
 
 struct MpKept
 {
 	Key			key;
+	MpSnapshot *snapshot;
+	MpCall	   *source;			/* the reader's that adds to it; NULL: none */
 	bool		filling;		/* a read adds to it */
 	bool		complete;
+	bool		ahead;			/* others have added to it, from here on: */
+	int			ahead_segment;
+	int			ahead_at;
+	int64		elements;
+	Size		bytes;
 	Segment    *segments;
 	int			count;
 	int			size;
-	char	   *pending;		/* gathered and not yet written */
+	char	   *pending;		/* gathered and not yet set down: the segment
+								 * after the last */
 	int			pending_used;
 	int			pending_size;
 };
 
-static MemoryContext context = NULL;	/* all below; NULL: nothing is kept */
-static HTAB *answers = NULL;
-static BufFile *file = NULL;
-static int	end_file;			/* where the file ends */
-static off_t end_offset;
-static uint64 epoch = 0;
-static bool has[MP_CALL_COUNT]; /* an answer of such a call */
+struct MpSnapshot
+{
+	dlist_node	node;			/* in `live` */
+	uint64		number;
+	MemoryContext query;		/* of the statement; NULL: a transaction's */
+	MemoryContextCallback query_ends;
+	int			readers;
 
-static void set_up(void);
-static void open_file(void);
+	MemoryContext context;		/* all below; NULL: nothing is kept */
+	MemoryContextCallback context_ends;
+	HTAB	   *answers;
+	int			answer_count;
+	Size		segment_limit;
+	Size		memory;			/* taken by segments */
+	Size		memory_limit;
+	bool		has[MP_CALL_COUNT]; /* an answer of such a call */
+	BufFile    *file;
+	int			end_file;		/* where the file ends */
+	off_t		end_offset;
+};
+
+static dlist_head live = DLIST_STATIC_INIT(live);
+static MpSnapshot *of_transaction = NULL;
+static uint64 last_number = 0;
+
+static MpSnapshot *make(MemoryContext parent, MemoryContext query);
+static void forget_statement(void *arg);
+static void close_file(void *arg);
+static MpKept *look_up(MpSnapshot *snapshot, const MpSettings *settings,
+					   MpCallKind call, int64 parent);
+static void set_up(MpSnapshot *snapshot);
+static void open_file(MpSnapshot *snapshot);
 static Key	make_key(const MpSettings *settings, MpCallKind call,
 					 int64 parent);
-static void write_segment(MpKept *kept);
-static void load_segment(MpReplay *replay);
+static void set_down(MpKept *kept);
+static void write_segment(MpSnapshot *snapshot, Segment *segment,
+						  char *data);
+static const char *load_segment(MpReplay *replay);
+static void *copy_of(MpReplay *replay, const char *data, Size length);
 
-bool
-mp_snapshot_is_on(void)
+MpSnapshot *
+mp_snapshot_of_transaction(void)
 {
-	return IsolationUsesXactSnapshot();
-}
-
-uint64
-mp_snapshot_epoch(void)
-{
-	return epoch;
+	if (!IsolationUsesXactSnapshot())
+		return NULL;
+	if (of_transaction == NULL)
+		of_transaction = make(TopMemoryContext, NULL);
+	return of_transaction;
 }
 
 void
 mp_snapshot_end(void)
 {
-	epoch++;
-	if (file != NULL)
-		BufFileClose(file);
-	file = NULL;
-	answers = NULL;
-	memset(has, 0, sizeof(has));
-	if (context != NULL)
-		MemoryContextDelete(context);
-	context = NULL;
+	MpSnapshot *snapshot = of_transaction;
+
+	if (snapshot == NULL)
+		return;
+	of_transaction = NULL;
+	dlist_delete(&snapshot->node);
+	if (snapshot->context != NULL)
+		MemoryContextDelete(snapshot->context);
+	pfree(snapshot);
 }
 
-MpKept *
-mp_snapshot_find(const MpSettings *settings, MpCallKind call, int64 parent)
+MpSnapshot *
+mp_snapshot_of_statement(MemoryContext query)
 {
-	Key			key;
-	MpKept	   *kept;
+	dlist_iter	iter;
+	MpSnapshot *snapshot = NULL;
 
-	if (answers == NULL)
-		return NULL;
-	key = make_key(settings, call, parent);
-	kept = hash_search(answers, &key, HASH_FIND, NULL);
-	return kept != NULL && kept->complete ? kept : NULL;
+	dlist_foreach(iter, &live)
+	{
+		MpSnapshot *each = dlist_container(MpSnapshot, node, iter.cur);
+
+		if (each->query == query)
+			snapshot = each;
+	}
+	if (snapshot == NULL)
+		snapshot = make(query, query);
+	snapshot->readers++;
+	return snapshot;
+}
+
+int
+mp_snapshot_readers(const MpSnapshot *snapshot)
+{
+	return snapshot->readers;
 }
 
 bool
-mp_snapshot_has(MpCallKind call)
+mp_snapshot_is_binding(const MpSnapshot *snapshot)
 {
-	return has[call];
+	return snapshot->query == NULL;
+}
+
+uint64
+mp_snapshot_number(const MpSnapshot *snapshot)
+{
+	return snapshot->number;
+}
+
+bool
+mp_snapshot_lives(const MpSnapshot *snapshot, uint64 number)
+{
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &live)
+	{
+		const MpSnapshot *each = dlist_container(MpSnapshot, node, iter.cur);
+
+		if (each == snapshot)
+			return each->number == number;
+	}
+	return false;
 }
 
 MpKept *
-mp_snapshot_begin(const MpSettings *settings, MpCallKind call, int64 parent)
+mp_snapshot_find(MpSnapshot *snapshot, const MpSettings *settings,
+				 MpCallKind call, int64 parent)
+{
+	MpKept	   *kept = look_up(snapshot, settings, call, parent);
+
+	return kept != NULL && kept->complete ? kept : NULL;
+}
+
+MpKept *
+mp_snapshot_find_filling(MpSnapshot *snapshot, const MpSettings *settings,
+						 MpCallKind call, int64 parent)
+{
+	MpKept	   *kept = look_up(snapshot, settings, call, parent);
+
+	return kept != NULL && kept->filling && kept->source != NULL ? kept : NULL;
+}
+
+bool
+mp_snapshot_has(const MpSnapshot *snapshot, MpCallKind call)
+{
+	return snapshot->has[call];
+}
+
+MpKept *
+mp_snapshot_begin(MpSnapshot *snapshot, const MpSettings *settings,
+				  MpCallKind call, int64 parent)
 {
 	Key			key;
 	MpKept	   *kept;
 	bool		found;
 
-	if (answers == NULL)
-		set_up();
+	if (snapshot->query != NULL &&
+		(Size) snapshot->answer_count * ANSWER_COST >= snapshot->memory_limit)
+		return NULL;
+	if (snapshot->context == NULL)
+		set_up(snapshot);
 	key = make_key(settings, call, parent);
-	kept = hash_search(answers, &key, HASH_ENTER, &found);
+	kept = hash_search(snapshot->answers, &key, HASH_ENTER, &found);
 	if (found && (kept->complete || kept->filling))
 		return NULL;
 	memset((char *) kept + sizeof(Key), 0, sizeof(MpKept) - sizeof(Key));
+	if (!found)
+		snapshot->answer_count++;
+	kept->snapshot = snapshot;
 	kept->filling = true;
 	return kept;
+}
+
+void
+mp_snapshot_set_source(MpKept *kept, MpCall *source)
+{
+	if (kept == NULL)
+		return;
+	Assert(kept->filling && (kept->source == NULL || source == NULL));
+	kept->source = source;
+}
+
+MpCall *
+mp_snapshot_source(const MpKept *kept)
+{
+	return kept->source;
 }
 
 void
@@ -140,16 +259,18 @@ mp_snapshot_add(MpKept *kept, const char *data, Size length)
 {
 	MemoryContext old;
 	int			size = (int) length;
+	int			used;
 	int			needed;
 
 	if (kept == NULL)
 		return;
+	used = kept->pending_used;
 	Assert(kept->filling && !kept->complete);
-	old = MemoryContextSwitchTo(context);
-	needed = kept->pending_used + (int) sizeof(int) + size;
+	old = MemoryContextSwitchTo(kept->snapshot->context);
+	needed = used + (int) sizeof(int) + size;
 	if (kept->pending == NULL)
 	{
-		kept->pending_size = Max(needed, 1024);
+		kept->pending_size = Max(needed, SEGMENT_MINIMUM / 2);
 		kept->pending = palloc((Size) kept->pending_size);
 	}
 	else if (needed > kept->pending_size)
@@ -157,11 +278,15 @@ mp_snapshot_add(MpKept *kept, const char *data, Size length)
 		kept->pending_size = Max(needed, 2 * kept->pending_size);
 		kept->pending = repalloc(kept->pending, (Size) kept->pending_size);
 	}
-	memcpy(kept->pending + kept->pending_used, &size, sizeof(int));
-	memcpy(kept->pending + kept->pending_used + sizeof(int), data, length);
+	memcpy(kept->pending + used, &size, sizeof(int));
+	memcpy(kept->pending + used + sizeof(int), data, length);
 	kept->pending_used = needed;
-	if (needed >= SEGMENT_SIZE)
-		write_segment(kept);
+	kept->elements++;
+	kept->bytes += (Size) needed - (Size) used;
+	if ((Size) needed >= Min(kept->snapshot->segment_limit,
+							 Max(kept->bytes / SEGMENT_OF_ANSWER,
+								 SEGMENT_MINIMUM)))
+		set_down(kept);
 	MemoryContextSwitchTo(old);
 }
 
@@ -170,20 +295,33 @@ mp_snapshot_complete(MpKept *kept)
 {
 	MemoryContext old;
 
-	if (kept == NULL)
+	if (kept == NULL || kept->complete)
 		return;
-	Assert(kept->filling && !kept->complete);
-	old = MemoryContextSwitchTo(context);
+	Assert(kept->filling);
+	old = MemoryContextSwitchTo(kept->snapshot->context);
 	if (kept->pending_used > 0)
-		write_segment(kept);
+		set_down(kept);
 	if (kept->pending != NULL)
 		pfree(kept->pending);
 	kept->pending = NULL;
 	kept->pending_size = 0;
+	kept->source = NULL;
 	kept->filling = false;
 	kept->complete = true;
-	has[kept->key.call] = true;
+	kept->snapshot->has[kept->key.call] = true;
 	MemoryContextSwitchTo(old);
+}
+
+bool
+mp_snapshot_is_complete(const MpKept *kept)
+{
+	return kept->complete;
+}
+
+int64
+mp_snapshot_count(const MpKept *kept)
+{
+	return kept->elements;
 }
 
 /* What it has written stays in the file, to no use. */
@@ -192,75 +330,198 @@ mp_snapshot_abandon(MpKept *kept)
 {
 	if (kept == NULL)
 		return;
-	Assert(!kept->complete);
+	if (kept->complete)
+		return;
 	if (kept->pending != NULL)
 		pfree(kept->pending);
+	for (int i = 0; i < kept->count; i++)
+	{
+		if (kept->segments[i].data == NULL)
+			continue;
+		kept->snapshot->memory -= (Size) kept->segments[i].length;
+		pfree(kept->segments[i].data);
+	}
 	if (kept->segments != NULL)
 		pfree(kept->segments);
 	memset((char *) kept + sizeof(Key), 0, sizeof(MpKept) - sizeof(Key));
 }
 
+void
+mp_snapshot_read_ahead(MpKept *kept)
+{
+	if (kept->ahead)
+		return;
+	kept->ahead = true;
+	kept->ahead_segment = kept->count;
+	kept->ahead_at = kept->pending_used;
+}
+
+void
+mp_snapshot_catch_up(MpKept *kept, MpReplay *replay)
+{
+	if (kept == NULL || !kept->ahead || replay->kept == kept)
+		return;
+	replay->kept = kept;
+	replay->segment = kept->ahead_segment;
+	replay->loaded = 0;
+	replay->at = (Size) kept->ahead_at;
+}
+
+bool
+mp_snapshot_is_behind(const MpKept *kept, const MpReplay *replay)
+{
+	if (kept == NULL || !kept->ahead)
+		return false;
+	if (replay->kept != kept)
+		return kept->complete || kept->ahead_segment != kept->count ||
+			kept->ahead_at != kept->pending_used;
+	return kept->complete || replay->segment < kept->count ||
+		replay->at != (Size) kept->pending_used;
+}
+
+void
+mp_snapshot_skip(MpReplay *replay)
+{
+	if (replay->kept == NULL)
+		return;
+	replay->segment = replay->kept->count;
+	replay->at = (Size) replay->kept->pending_used;
+}
+
+/* A reader may be in the pending segment when that is set down: it then has
+ * the same number, and the reader's place in it is the same. */
 bool
 mp_snapshot_read(MpReplay *replay, MpText *element)
 {
+	const MpKept *kept = replay->kept;
+	const char *data;
 	int			size;
 
-	Assert(replay->kept->complete);
-	if (replay->at == replay->length)
+	while (replay->segment < kept->count &&
+		   replay->at == (Size) kept->segments[replay->segment].length)
 	{
-		if (replay->segment == replay->kept->count)
-			return false;
-		load_segment(replay);
+		replay->segment++;
+		replay->at = 0;
 	}
-	Assert(replay->at + sizeof(int) <= replay->length);
-	memcpy(&size, replay->buffer + replay->at, sizeof(int));
-	element->data = replay->buffer + replay->at + sizeof(int);
+	if (replay->segment == kept->count &&
+		replay->at == (Size) kept->pending_used)
+		return false;
+	data = replay->segment == kept->count ? kept->pending :
+		load_segment(replay);
+	memcpy(&size, data + replay->at, sizeof(int));
+	data += replay->at + sizeof(int);
+	/* what is pending moves when it grows */
+	element->data = replay->segment == kept->count ?
+		copy_of(replay, data, (Size) size) : data;
 	element->length = (size_t) size;
 	replay->at += sizeof(int) + (Size) size;
-	Assert(replay->at <= replay->length);
 	return true;
 }
 
-static void
-set_up(void)
+static MpSnapshot *
+make(MemoryContext parent, MemoryContext query)
 {
+	MpSnapshot *snapshot = MemoryContextAllocZero(parent, sizeof(MpSnapshot));
+
+	snapshot->number = ++last_number;
+	snapshot->query = query;
+	snapshot->memory_limit = query != NULL ? (Size) work_mem * 1024 / 4 : 0;
+	dlist_push_head(&live, &snapshot->node);
+	if (query != NULL)
+	{
+		snapshot->query_ends.func = forget_statement;
+		snapshot->query_ends.arg = snapshot;
+		MemoryContextRegisterResetCallback(query, &snapshot->query_ends);
+	}
+	return snapshot;
+}
+
+/* Its own context, a child, is no more by then. */
+static void
+forget_statement(void *arg)
+{
+	MpSnapshot *snapshot = arg;
+
+	dlist_delete(&snapshot->node);
+}
+
+/* Runs while the context still has all that the file needs. */
+static void
+close_file(void *arg)
+{
+	MpSnapshot *snapshot = arg;
+
+	if (snapshot->file != NULL)
+		BufFileClose(snapshot->file);
+	snapshot->file = NULL;
+	snapshot->answers = NULL;
+	snapshot->context = NULL;
+	snapshot->number = 0;
+}
+
+static MpKept *
+look_up(MpSnapshot *snapshot, const MpSettings *settings, MpCallKind call,
+		int64 parent)
+{
+	Key			key;
+
+	if (snapshot->context == NULL)
+		return NULL;
+	key = make_key(settings, call, parent);
+	return hash_search(snapshot->answers, &key, HASH_FIND, NULL);
+}
+
+/* Now that something is to be kept. */
+static void
+set_up(MpSnapshot *snapshot)
+{
+	bool		statement = snapshot->query != NULL;
+	Size		memory = (Size) work_mem * 1024;
+	MemoryContext context;
 	HASHCTL		control = {
 		.keysize = sizeof(Key),
 		.entrysize = sizeof(MpKept),
 	};
 
-	if (context == NULL)
-		context = AllocSetContextCreate(TopMemoryContext,
-										"mixpanel_sa_fdw snapshot",
-										ALLOCSET_DEFAULT_SIZES);
+	context = AllocSetContextCreate(statement ? snapshot->query :
+									TopMemoryContext,
+									"mixpanel_sa_fdw snapshot",
+									ALLOCSET_DEFAULT_SIZES);
+	snapshot->context_ends.func = close_file;
+	snapshot->context_ends.arg = snapshot;
+	MemoryContextRegisterResetCallback(context, &snapshot->context_ends);
 	control.hcxt = context;
-	answers = hash_create("mixpanel_sa_fdw answers", 256, &control,
-						  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	elog(DEBUG1, "what is read is kept until the end of the transaction");
+	snapshot->answers = hash_create("mixpanel_sa_fdw answers",
+									statement ? 32 : 256, &control,
+									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	snapshot->segment_limit = Min(SEGMENT_SIZE, memory / SEGMENT_OF_MEMORY);
+	snapshot->context = context;
+	elog(DEBUG1, "what is read is kept until the end of the %s",
+		 statement ? "statement" : "transaction");
 }
 
 /*
  * The file outlives subtransactions, so it belongs to none of them: it is
- * closed at the end of the transaction, whatever ends it.
+ * closed with the snapshot's context, whatever ends that.
  */
 static void
-open_file(void)
+open_file(MpSnapshot *snapshot)
 {
 	ResourceOwner owner = CurrentResourceOwner;
-	MemoryContext old = MemoryContextSwitchTo(context);
+	MemoryContext old = MemoryContextSwitchTo(snapshot->context);
 
 	CurrentResourceOwner = TopTransactionResourceOwner;
 	PG_TRY();
 	{
-		file = BufFileCreateTemp(true);
+		snapshot->file = BufFileCreateTemp(true);
 	}
 	PG_FINALLY();
 	{
 		CurrentResourceOwner = owner;
 	}
 	PG_END_TRY();
-	end_file = 0;
-	end_offset = 0;
+	snapshot->end_file = 0;
+	snapshot->end_offset = 0;
 	MemoryContextSwitchTo(old);
 }
 
@@ -282,37 +543,77 @@ make_key(const MpSettings *settings, MpCallKind call, int64 parent)
 	return key;
 }
 
-/* Append what was gathered to the file. */
+/* What was gathered becomes a segment, in memory if there is room. */
 static void
-write_segment(MpKept *kept)
+set_down(MpKept *kept)
 {
+	MpSnapshot *snapshot = kept->snapshot;
+	Size		length = (Size) kept->pending_used;
 	Segment    *segment;
 
-	if (file == NULL)
-		open_file();
 	if (kept->count == kept->size)
 		kept->segments = mp_array_grow(kept->segments, &kept->size,
 									   sizeof(Segment));
-	if (BufFileSeek(file, end_file, end_offset, SEEK_SET) != 0)
+	segment = &kept->segments[kept->count];
+	memset(segment, 0, sizeof(*segment));
+	segment->length = kept->pending_used;
+	if (snapshot->memory + length <= snapshot->memory_limit)
+	{
+		segment->data = repalloc(kept->pending, length);
+		kept->pending = NULL;
+		kept->pending_size = 0;
+		snapshot->memory += length;
+	}
+	else
+		write_segment(snapshot, segment, kept->pending);
+	kept->count++;
+	kept->pending_used = 0;
+}
+
+/* Append it to the file. */
+static void
+write_segment(MpSnapshot *snapshot, Segment *segment, char *data)
+{
+	if (snapshot->file == NULL)
+		open_file(snapshot);
+	if (BufFileSeek(snapshot->file, snapshot->end_file, snapshot->end_offset,
+					SEEK_SET) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not seek in a temporary file: %m")));
-	BufFileWrite(file, kept->pending, (size_t) kept->pending_used);
-	segment = &kept->segments[kept->count++];
-	segment->file = end_file;
-	segment->offset = end_offset;
-	segment->length = kept->pending_used;
-	kept->pending_used = 0;
-	BufFileTell(file, &end_file, &end_offset);
+	segment->file = snapshot->end_file;
+	segment->offset = snapshot->end_offset;
+	BufFileWrite(snapshot->file, data, (size_t) segment->length);
+	BufFileTell(snapshot->file, &snapshot->end_file, &snapshot->end_offset);
 }
 
-/* Read the next piece of what was kept into the buffer */
-static void
+/* The segment that is to be read, from the file into the buffer. */
+static const char *
 load_segment(MpReplay *replay)
 {
-	const Segment *segment = &replay->kept->segments[replay->segment++];
+	const Segment *segment = &replay->kept->segments[replay->segment];
+	BufFile    *file = replay->kept->snapshot->file;
 	Size		length = (Size) segment->length;
 
+	if (segment->data != NULL)
+		return segment->data;
+	if (replay->loaded == replay->segment + 1)
+		return replay->buffer;
+	(void) copy_of(replay, NULL, length);
+	if (BufFileSeek(file, segment->file, segment->offset, SEEK_SET) != 0 ||
+		BufFileRead(file, replay->buffer, length) != length)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read a temporary file: %m")));
+	replay->loaded = replay->segment + 1;
+	return replay->buffer;
+}
+
+/* Make room in the reader's buffer, and put this there; NULL: nothing. */
+static void *
+copy_of(MpReplay *replay, const char *data, Size length)
+{
+	replay->loaded = 0;
 	if (length > replay->buffer_size)
 	{
 		if (replay->buffer != NULL)
@@ -320,11 +621,7 @@ load_segment(MpReplay *replay)
 		replay->buffer = palloc(length);
 		replay->buffer_size = length;
 	}
-	if (BufFileSeek(file, segment->file, segment->offset, SEEK_SET) != 0 ||
-		BufFileRead(file, replay->buffer, length) != length)
-		ereport(ERROR,
-				(errcode_for_file_access(),
-				 errmsg("could not read a temporary file: %m")));
-	replay->length = length;
-	replay->at = 0;
+	if (data != NULL && length > 0)
+		memcpy(replay->buffer, data, length);
+	return replay->buffer;
 }

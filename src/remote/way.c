@@ -23,6 +23,7 @@
 #define DEFAULT_PROJECTS 20.0
 #define MEMBERSHIPS_OF_ACCOUNT 5.0
 
+static double repeated_count(const MpLookup *lookup, const MpSizes *sizes);
 static bool can_list_projects(const MpSettings *settings);
 static MpWay first_of_free(const MpSettings *settings,
 						   const MpLookup *lookup);
@@ -76,7 +77,8 @@ mp_way_expected(const MpSettings *settings, const MpLookup *lookup,
 	}
 	/* a few accounts are never more than one round trip */
 	if (way == MP_WAY_BY_ACCOUNT && lookup->accounts.pinned &&
-		lookup->accounts.count <= settings->max_concurrency)
+		lookup->accounts.count <= settings->max_concurrency &&
+		lookup->repeats == 0)
 		return way;
 	*reason = MP_WAY_CHEAPER;
 	if (way != MP_WAY_CHOICE)
@@ -222,7 +224,8 @@ mp_way_cost(const MpSettings *settings, const MpLookup *lookup, MpWay way,
 			const MpSizes *sizes, MpWayCost *cost)
 {
 	bool		listed = !lookup->accounts.pinned;
-	double		parents = listed ? sizes->accounts : lookup->accounts.count;
+	double		parents = listed ? sizes->accounts :
+		repeated_count(lookup, sizes);
 	double		all_parents = sizes->accounts;
 	int			lists;
 
@@ -236,6 +239,9 @@ mp_way_cost(const MpSettings *settings, const MpLookup *lookup, MpWay way,
 	cost->first = lists + 1;
 	cost->requests = parents + lists;
 	cost->round_trips = ceil(parents / settings->max_concurrency) + lists;
+	if (way == MP_WAY_BY_ACCOUNT && !listed && lookup->repeats > 0)
+		cost->round_trips = Max(cost->round_trips,
+								Min(lookup->repeats, parents));
 	cost->tuples = sizes->memberships *
 		Min(1.0, parents / Max(all_parents, 1.0));
 }
@@ -291,6 +297,16 @@ mp_way_lists_accounts(const MpSettings *settings, const MpLookup *lookup)
 		!mp_way_prefers_projects(settings, lookup, &sizes);
 }
 
+/* Accounts that are pinned, by this lookup and by those that repeat it. */
+static double
+repeated_count(const MpLookup *lookup, const MpSizes *sizes)
+{
+	double		count = lookup->accounts.count;
+
+	return lookup->repeats > 0 ?
+		Min(lookup->repeats * Max(count, 1), sizes->accounts) : count;
+}
+
 static bool
 can_list_projects(const MpSettings *settings)
 {
@@ -317,6 +333,9 @@ first_of_free(const MpSettings *settings, const MpLookup *lookup)
 	if (lookup->projects.pinned)
 		return MP_WAY_BY_PROJECT;
 	mp_way_sizes(settings, lookup->memberships, &sizes);
+	if (lookup->repeats > 0 &&
+		repeated_count(lookup, &sizes) <= MP_WAY_FEW_ACCOUNTS)
+		return MP_WAY_BY_ACCOUNT;
 	if (!lookup->accounts.pinned)
 	{
 		/*
@@ -349,9 +368,11 @@ is_project_wise(const MpSettings *settings, const MpLookup *lookup)
 		(settings->mapping_id == 0 ||
 		 routes->project_wise_refused == settings->mapping_id))
 		return false;
-	if (lookup->accounts.count <= settings->max_concurrency)
-		return false;
 	mp_way_sizes(settings, lookup->memberships, &sizes);
+	if (lookup->accounts.count <= settings->max_concurrency &&
+		(lookup->repeats == 0 ||
+		 repeated_count(lookup, &sizes) <= MP_WAY_FEW_ACCOUNTS))
+		return false;
 	return mp_way_prefers_projects(settings, lookup, &sizes);
 }
 
