@@ -75,6 +75,36 @@ JOIN project_memberships m ON m.service_account_id = s.id
 WHERE s.expires < '2026-01-01' ORDER BY 1, 2;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 
+-- a name is read wherever the query does more with it than show it
+SELECT count(username), min(username), max(username) FROM project_memberships WHERE service_account_id = 2;
+SELECT username, count(*) FROM project_memberships WHERE service_account_id IN (2, 3) GROUP BY 1 ORDER BY 1;
+SELECT service_account_id FROM project_memberships WHERE service_account_id = 2 GROUP BY 1 HAVING max(username) IS NULL;
+SELECT project_id, username IS NULL AS nameless, coalesce(username, 'none') FROM project_memberships WHERE service_account_id = 2 ORDER BY 1;
+SELECT DISTINCT username FROM project_memberships WHERE service_account_id IN (2, 3) ORDER BY 1;
+SELECT project_id FROM project_memberships WHERE service_account_id IN (2, 3) ORDER BY username DESC, 1 LIMIT 1;
+SELECT count(*) FROM (SELECT username FROM project_memberships WHERE service_account_id = 2 OFFSET 0) s WHERE username IS NULL;
+WITH s AS MATERIALIZED (SELECT * FROM project_memberships WHERE project_id = 1001) SELECT count(*) FROM s WHERE project_name IS NULL;
+SELECT id FROM service_accounts s WHERE (SELECT max(m.username) FROM project_memberships m WHERE m.service_account_id = s.id) IS NULL;
+SELECT a.id, coalesce(m.username, 'none') AS name FROM generate_series(2, 3) a (id) LEFT JOIN project_memberships m ON m.service_account_id = a.id ORDER BY 1, m.project_id;
+SELECT count(*) FROM (SELECT username FROM project_memberships WHERE service_account_id = 2
+UNION ALL SELECT coalesce(username, 'none') FROM project_memberships WHERE service_account_id = 3 UNION ALL SELECT NULL) s WHERE username IS NULL OR username = 'none';
+SELECT coalesce(username, 'none') AS name FROM project_memberships WHERE service_account_id = 2 UNION ALL SELECT 'x' ORDER BY 1;
+SELECT (m).username FROM (SELECT m FROM project_memberships m WHERE service_account_id = 2 OFFSET 0) s;
+BEGIN;
+UPDATE project_memberships SET role = username WHERE service_account_id = 2 RETURNING role, username IS NULL AS nameless;
+DELETE FROM project_memberships WHERE service_account_id = 3 RETURNING project_id, coalesce(username, 'none') AS name;
+WITH d AS (DELETE FROM project_memberships WHERE service_account_id = 2 RETURNING *) SELECT count(*) FROM d WHERE username IS NULL;
+ROLLBACK;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
+-- one that is only shown makes no request of its own
+SELECT project_id, username FROM project_memberships WHERE service_account_id = 2 ORDER BY 1;
+SELECT count(*) FROM (SELECT * FROM project_memberships WHERE service_account_id = 2 OFFSET 0) s WHERE role IS NULL;
+BEGIN;
+SELECT project_id, username FROM project_memberships WHERE service_account_id = 2 AND project_id = 1002 FOR UPDATE;
+DELETE FROM project_memberships WHERE service_account_id = 2 RETURNING project_id, username;
+ROLLBACK;
+\! "$MP_SIMCTL" $MP_SIMULATOR_PORT log --paths --clear
+
 -- adding: one call, at COMMIT
 BEGIN;
 INSERT INTO project_memberships (service_account_id, project_id, role)

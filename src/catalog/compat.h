@@ -48,6 +48,12 @@
 #define MP_IS_OLD(var) ((void) (var), false)
 #endif
 
+#if PG_VERSION_NUM >= 150000
+#define MP_IS_MERGE(query) ((query)->commandType == CMD_MERGE)
+#else
+#define MP_IS_MERGE(query) ((void) (query), false)
+#endif
+
 /* A generated column that is not stored but computed where it is read. */
 #if PG_VERSION_NUM >= 180000
 #define MP_IS_VIRTUAL(att) \

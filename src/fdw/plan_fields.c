@@ -17,6 +17,7 @@
 #include "parser/parsetree.h"
 #include "utils/rel.h"
 
+#include "catalog/compat.h"
 #include "fdw/plan_fields.h"
 
 #define WHOLE_ROW InvalidAttrNumber
@@ -29,6 +30,10 @@
 static bool has_attribute(const Bitmapset *attrs, AttrNumber attnum);
 static bool is_decided_on(PlannerInfo *root, const RelOptInfo *rel,
 						  AttrNumber attnum);
+static Bitmapset *list_decisions(PlannerInfo *root, Index relid);
+static Bitmapset *row_decisions(PlannerInfo *root, const RelOptInfo *rel);
+static bool only_shows(const PlannerInfo *root, const TargetEntry *entry,
+					   bool written);
 static bool parent_decides(PlannerInfo *root, const RelOptInfo *rel,
 						   AttrNumber attnum);
 static uint32 fields_of(const MpTable *table, Bitmapset *attrs);
@@ -68,6 +73,8 @@ mp_plan_filtered_fields(PlannerInfo *root, const RelOptInfo *rel,
 		if (is_decided_on(root, rel, (AttrNumber) attnum))
 			attrs = bms_add_member(attrs, member);
 	}
+	if (has_attribute(shown, WHOLE_ROW))
+		attrs = bms_add_members(attrs, row_decisions(root, rel));
 	return fields_of(table, attrs);
 }
 
@@ -95,8 +102,8 @@ mp_plan_deletes_by_keys(PlannerInfo *root, const RelOptInfo *rel,
 }
 
 /*
- * Is an attribute needed by more than the final target list, which the planner
- * writes as relation 0?
+ * Is an attribute needed by a condition, or used by the final target list,
+ * which the planner writes as relation 0, for more than to show it?
  */
 static bool
 is_decided_on(PlannerInfo *root, const RelOptInfo *rel, AttrNumber attnum)
@@ -111,9 +118,71 @@ is_decided_on(PlannerInfo *root, const RelOptInfo *rel, AttrNumber attnum)
 		return true;
 	needed = bms_del_member(bms_copy(rel->attr_needed[attnum - rel->min_attr]),
 							0);
-	decided = !bms_is_empty(needed);
+	decided = !bms_is_empty(needed) ||
+		has_attribute(list_decisions(root, rel->relid), attnum);
 	bms_free(needed);
 	return decided;
+}
+
+/*
+ * The attributes that the query's lists do more with than show them: compute,
+ * aggregate, group or sort by them, or hand them to the query above, which may
+ * do any of that.
+ */
+static Bitmapset *
+list_decisions(PlannerInfo *root, Index relid)
+{
+	CmdType		command = root->parse->commandType;
+	Bitmapset  *attrs = NULL;
+	ListCell   *cell;
+
+	pull_varattnos(root->parse->havingQual, relid, &attrs);
+	foreach(cell, root->processed_tlist)
+	{
+		if (!only_shows(root, lfirst(cell), command == CMD_UPDATE))
+			pull_varattnos(lfirst(cell), relid, &attrs);
+	}
+	foreach(cell, root->parse->returningList)
+	{
+		if (!only_shows(root, lfirst(cell), false))
+			pull_varattnos(lfirst(cell), relid, &attrs);
+	}
+	return attrs;
+}
+
+/*
+ * What RETURNING does more with than show it, of a row that was read as a
+ * whole.  It names the statement's table; of a partition or a child the whole
+ * row is taken.
+ */
+static Bitmapset *
+row_decisions(PlannerInfo *root, const RelOptInfo *rel)
+{
+	Index		relid = rel->relid;
+	Bitmapset  *attrs;
+
+	while (root->append_rel_array != NULL &&
+		   root->append_rel_array[relid] != NULL)
+		relid = root->append_rel_array[relid]->parent_relid;
+	attrs = list_decisions(root, relid);
+	if (relid == rel->relid || bms_is_empty(attrs))
+		return attrs;
+	return bms_make_singleton(WHOLE_ROW - FirstLowInvalidHeapAttributeNumber);
+}
+
+/*
+ * Nobody sees a junk column that nothing is sorted or grouped by: it is for
+ * row locks, or for RETURNING, which is looked at by itself; or it is for the
+ * actions of MERGE, which decide.  `written`: what the others hold is stored.
+ */
+static bool
+only_shows(const PlannerInfo *root, const TargetEntry *entry, bool written)
+{
+	if (!IsA(entry->expr, Var) || entry->ressortgroupref != 0)
+		return false;
+	if (entry->resjunk)
+		return !MP_IS_MERGE(root->parse);
+	return root->parent_root == NULL && !written;
 }
 
 /*
@@ -136,6 +205,8 @@ parent_decides(PlannerInfo *root, const RelOptInfo *rel, AttrNumber attnum)
 
 		at++;
 		pull_varattnos(lfirst(cell), rel->relid, &attrs);
+		if (has_attribute(attrs, attnum) && !IsA(lfirst(cell), Var))
+			return true;
 		if ((has_attribute(attrs, attnum) ||
 			 has_attribute(attrs, WHOLE_ROW) || attnum == WHOLE_ROW) &&
 			is_decided_on(root, parent, at))
