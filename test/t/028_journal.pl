@@ -441,8 +441,11 @@ my $inode = (stat $data)[1];
 rename $data, "$data.original" or die "rename: $!";
 system('cp', '-a', "$data.original", "$data.copy") == 0 or die 'cp';
 system('rm', '-r', "$data.original") == 0 or die 'rm';
-mkdir $data, 0700 or die "mkdir: $!";
-note((stat $data)[1] == $inode ? 'the same inode' : 'another inode');
+my ($same) = grep { mkdir($_, 0700) && (stat $_)[1] == $inode }
+  map { "$data.$_" } 1 .. 200;
+
+note(defined $same ? 'the same inode' : 'another inode');
+rename $same // "$data.1", $data or die "rename: $!";
 system("mv '$data.copy'/* '$data'") == 0 or die 'mv';
 $place->node->start;
 $place->fresh;
