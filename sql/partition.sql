@@ -26,6 +26,15 @@ PREPARE move AS UPDATE members SET role = 'consumer' WHERE service_account_id = 
 EXECUTE move (3);
 \echo :SQLSTATE
 EXECUTE move (4);
+-- a generic plan has the partition as a target, which matters where it has a row
+SET plan_cache_mode = force_generic_plan;
+PREPARE rekey AS UPDATE members SET project_id = $2 WHERE service_account_id = $1 AND role = $3 RETURNING *, tableoid::regclass;
+EXECUTE rekey (3, 1002, 'later');
+EXECUTE rekey (3, 1001, 'later');
+EXECUTE rekey (4711, 1001, 'analyst');
+EXECUTE rekey (2, 1002, 'analyst');
+\echo :SQLSTATE
+RESET plan_cache_mode;
 WITH moved AS (UPDATE members SET role = 'consumer' WHERE service_account_id = 3 RETURNING *) SELECT * FROM moved;
 \echo :SQLSTATE
 SELECT * FROM members WHERE service_account_id = 3 ORDER BY 2, 3;

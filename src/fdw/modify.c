@@ -78,6 +78,7 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 	modify = begin_modify(mtstate, rinfo);
 	modify->reads_secret =
 		intVal(list_nth(fdw_private, MP_MODIFY_READS_SECRET)) != 0;
+	modify->refused = list_nth(fdw_private, MP_MODIFY_REFUSED);
 	if (mtstate->operation == CMD_INSERT)
 		require_secret(modify);
 	else
@@ -170,6 +171,8 @@ mixpanelExecForeignUpdate(EState *estate pg_attribute_unused(),
 	};
 	bool		queued;
 
+	if (modify->refused != NIL)
+		mp_modify_check_update(modify->table, modify->refused);
 	Assert(modify->table->relation->kind == MP_RELATION_MEMBERSHIPS);
 	change.account = junk_id(modify, planSlot, modify->id_junk, MP_FIELD_ID);
 	change.project = junk_id(modify, planSlot, modify->project_junk,

@@ -23,6 +23,8 @@
 enum MpModifyPrivate
 {
 	MP_MODIFY_READS_SECRET,		/* Integer: RETURNING takes the secret */
+	MP_MODIFY_REFUSED,			/* List of int: attributes that UPDATE sets,
+								 * where its first row is refused for them */
 };
 
 /*
@@ -38,6 +40,7 @@ typedef struct MpModify
 	CommandId	cid;			/* of the command */
 	char	   *quoted_name;	/* of the table, for hints */
 	bool		reads_secret;
+	List	   *refused;		/* MP_MODIFY_REFUSED */
 	bool		triggers_read;	/* AFTER ROW triggers get new rows */
 	bool		returning;		/* the row is needed after a DELETE */
 	ForeignScanState *scan;		/* of the rows to be changed; NULL: INSERT, or
@@ -124,6 +127,9 @@ extern AttrNumber mp_modify_key_target(List *tlist, const MpTable *table,
 /* Does a RETURNING list whose variables carry `varno` take the new secret? */
 extern bool mp_modify_reads_secret(const MpTable *table, Index varno,
 								   List *returning);
+
+/* colnos: attributes that UPDATE sets.  The API can change a role only. */
+extern void mp_modify_check_update(const MpTable *table, List *colnos);
 
 /* Raise 428C9 for a column that is read-only, 0A000 for another that UPDATE
  * cannot change. */

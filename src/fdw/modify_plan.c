@@ -37,7 +37,8 @@ typedef struct AttributeSearch
 static void add_key_target(PlannerInfo *root, Index rtindex, Relation rel,
 						   AttrNumber attnum, const char *name);
 static char *junk_name(const char *name, Relation rel, AttrNumber attnum);
-static void check_update(const MpTable *table, List *colnos);
+static bool may_be_pruned(const PlannerInfo *root, Index rtindex);
+static bool has_parameter(Node *node, void *arg);
 static bool reads_attribute(Node *node, void *arg);
 
 void
@@ -75,15 +76,24 @@ mixpanelPlanForeignModify(PlannerInfo *root, ModifyTable *plan,
 	Relation	rel = table_open(rte->relid, NoLock);
 	MpTable    *table = mp_relation_open(rel);
 	List	   *returning = NIL;
+	List	   *refused = NIL;
 
 	mp_modify_refuse_on_conflict(rel, plan->onConflictAction);
 	table_close(rel, NoLock);
 	if (plan->operation == CMD_UPDATE)
-		check_update(table, list_nth(plan->updateColnosLists, subplan_index));
+	{
+		List	   *colnos = list_nth(plan->updateColnosLists, subplan_index);
+
+		if (may_be_pruned(root, resultRelation))
+			refused = colnos;
+		else
+			mp_modify_check_update(table, colnos);
+	}
 	if (plan->returningLists != NIL)
 		returning = list_nth(plan->returningLists, subplan_index);
-	return list_make1(makeInteger(mp_modify_reads_secret(table, resultRelation,
-														 returning)));
+	return list_make2(makeInteger(mp_modify_reads_secret(table, resultRelation,
+														 returning)),
+					  refused);
 }
 
 /*
@@ -181,9 +191,8 @@ junk_name(const char *name, Relation rel, AttrNumber attnum)
 					att->atttypmod, att->attcollation);
 }
 
-/* colnos: attributes that UPDATE sets.  The API can change a role only. */
-static void
-check_update(const MpTable *table, List *colnos)
+void
+mp_modify_check_update(const MpTable *table, List *colnos)
 {
 	ListCell   *cell;
 
@@ -201,6 +210,29 @@ check_update(const MpTable *table, List *colnos)
 		if (!attribute->column->update)
 			mp_modify_refuse_update(table, attribute);
 	}
+}
+
+/*
+ * Is the target a partition or a child that the values of parameters may leave
+ * out?  A generic plan has it nevertheless.  A prepared statement that has
+ * worked must not fail where the planner turns to that, so it is refused only
+ * where there is a row.
+ */
+static bool
+may_be_pruned(const PlannerInfo *root, Index rtindex)
+{
+	return (int) rtindex != root->parse->resultRelation &&
+		has_parameter((Node *) root->parse->jointree, NULL);
+}
+
+static bool
+has_parameter(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((const Param *) node)->paramkind == PARAM_EXTERN;
+	return expression_tree_walker(node, has_parameter, arg);
 }
 
 /* OLD, which a RETURNING list may name, is no row of an INSERT. */
