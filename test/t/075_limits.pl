@@ -40,8 +40,9 @@ my $ok = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
 my $chunked = "${ok}Transfer-Encoding: chunked\r\n\r\n";
 my $line = 'X-Much: ' . ('x' x 990) . "\r\n";
 
-# What is sent once, then for ever.
+# What is sent once, then for ever; a function's pieces differ.
 my %endless = (
+	accounts => [ "$ok\r\n" . '{"results":[{"id":1}', \&more_accounts ],
 	elements => [ "$ok\r\n" . '{"results":[{"id":1}', ',{"id":2}' ],
 	'space-in-front' => [ "$ok\r\n", " \n" ],
 	'space-inside' => [ "$ok\r\n" . '{"results":[{"id":1},', " \n" ],
@@ -88,16 +89,28 @@ sub send_all
 	return 1;
 }
 
+my $last_account = 1;
+
+# A thousand elements that no list has had before.
+sub more_accounts
+{
+	my $first = $last_account + 1;
+
+	$last_account += 1000;
+	return join '', map { qq{,{"id":$_}} } $first .. $last_account;
+}
+
 # Until the other side goes.  How much it was is the size of a file.
 sub send_endlessly
 {
 	my ($socket, $first, $piece) = @_;
-	my $block = $piece x (65536 / length($piece) + 1);
+	my $block = ref $piece ? '' : $piece x (65536 / length($piece) + 1);
 	my ($sent, $noted) = (0, 0);
 
 	return unless send_all($socket, $first);
 	while (send_all($socket, $block))
 	{
+		$block = $piece->() if ref $piece;
 		$sent += length $block;
 		next if $sent - $noted < MEGABYTE;
 		$noted = $sent;
@@ -425,9 +438,11 @@ subtest 'redirects' => sub {
 			}
 			MixpanelTest::error_is($result, 'HV00M', '... fail',
 				message => qr/redirected too often/);
+			# What was redirected may have been carried out: a creation is
+			# looked for.
 			is($test->count_of('GET', qr/^\Q$org\E$/),
-				$method eq 'GET' && $path eq $org ? 6 : 0,
-				'... and nothing is unknown');
+				$path ne $org ? 0 : $method eq 'GET' ? 6 : 1,
+				'... and only a creation is looked for');
 		}
 	}
 	works_on();
@@ -510,9 +525,9 @@ subtest 'a list that never ends' => sub {
 	# Its records are read while they arrive, but all of it has a limit.
 	ends_by_limit('elements', 'projects of an account', GROWTH_KB, 'HV004',
 		message => qr/is too large/);
-	my $result = costs('endless.elements', 'the list', GROWTH_KB,
+	my $result = costs('endless.accounts', 'the list', GROWTH_KB,
 		sub { $test->run('SELECT id FROM mp.service_accounts LIMIT 100000') });
-	is(scalar(() = $result->{rows} =~ /^2$/mg), 99_999,
+	is(scalar(() = $result->{rows} =~ /^\d+$/mg), 100_000,
 		'... LIMIT ends it as well');
 	works_on();
 };
