@@ -10,12 +10,12 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
 
 #include "base/version.h"
 #include "catalog/setting.h"
-#include "remote/error.h"
 #include "remote/session.h"
 #include "transaction/changeset.h"
 
@@ -28,6 +28,7 @@ PG_FUNCTION_INFO_V1(mixpanel_sa_fdw_stats_reset);
 #define STATS_COLUMNS 7
 
 static Datum name_datum(const char *name);
+static Datum text_datum(const char *text);
 static const char *change_words(MpChangeKind kind);
 
 /* The extension's version and those of the libraries it runs with. */
@@ -67,7 +68,7 @@ mixpanel_sa_fdw_pending(PG_FUNCTION_ARGS)
 		nulls[3] = change->project == 0;
 		nulls[4] = change->role == NULL;
 		if (change->role != NULL)
-			values[4] = CStringGetTextDatum(mp_error_text(change->role));
+			values[4] = text_datum(change->role);
 		tuplestore_putvalues(result->setResult, result->setDesc, values,
 							 nulls);
 	}
@@ -118,6 +119,16 @@ static Datum
 name_datum(const char *name)
 {
 	return DirectFunctionCall1(namein, CStringGetDatum(name));
+}
+
+/* A role as it was queued, from UTF-8. */
+static Datum
+text_datum(const char *text)
+{
+	char	   *copy = pstrdup(text);
+
+	return CStringGetTextDatum(pg_any_to_server(copy, (int) strlen(copy),
+												PG_UTF8));
 }
 
 static const char *
