@@ -28,11 +28,16 @@ typedef struct Entry
 	MpProjectOwner owner;		/* OURS or NOT_TOLD */
 } Entry;
 
-/* A project of another region. */
+/*
+ * A project of another region.  With project 0: what is known of the server's
+ * own region.  Behind a gateway a domain differs from the server's host
+ * wherever the project lies; it tells something only where another project of
+ * the place has none, or has the server's host.
+ */
 typedef struct Elsewhere
 {
 	Key			key;
-	char		domain[64];		/* cut off if long */
+	char		domain[64];		/* cut off if long; of the server: "" */
 } Elsewhere;
 
 static HTAB *entries = NULL;
@@ -89,10 +94,9 @@ mp_project_note_domain(const MpSettings *settings, int64 project,
 {
 	Key			key = {mp_session_routes(settings), project};
 	Elsewhere  *entry;
+	bool		is_own = !domain->present || domain->as.text.length == 0 ||
+		is_own_host(settings->base_url, &domain->as.text);
 
-	if (!domain->present || domain->as.text.length == 0 ||
-		is_own_host(settings->base_url, &domain->as.text))
-		return;
 	if (elsewhere == NULL)
 	{
 		HASHCTL		control = {
@@ -103,20 +107,30 @@ mp_project_note_domain(const MpSettings *settings, int64 project,
 		elsewhere = hash_create("mixpanel_sa_fdw projects elsewhere", 16,
 								&control, HASH_ELEM | HASH_BLOBS);
 	}
+	if (is_own)
+	{
+		(void) hash_search(elsewhere, &key, HASH_REMOVE, NULL);
+		key.project = 0;
+	}
 	entry = hash_search(elsewhere, &key, HASH_ENTER, NULL);
-	snprintf(entry->domain, sizeof(entry->domain), "%.*s",
-			 (int) Min(domain->as.text.length, sizeof(entry->domain) - 1),
-			 domain->as.text.data);
+	entry->domain[0] = '\0';
+	if (!is_own)
+		snprintf(entry->domain, sizeof(entry->domain), "%.*s",
+				 (int) Min(domain->as.text.length, sizeof(entry->domain) - 1),
+				 domain->as.text.data);
 }
 
 const char *
 mp_project_domain(const MpSettings *settings, int64 project)
 {
 	Key			key = {mp_session_routes(settings), project};
-	const Elsewhere *entry = NULL;
+	Key			own = {mp_session_routes(settings), 0};
+	const Elsewhere *entry;
 
-	if (elsewhere != NULL && project != 0)
-		entry = hash_search(elsewhere, &key, HASH_FIND, NULL);
+	if (elsewhere == NULL || project == 0 ||
+		hash_search(elsewhere, &own, HASH_FIND, NULL) == NULL)
+		return NULL;
+	entry = hash_search(elsewhere, &key, HASH_FIND, NULL);
 	return entry == NULL ? NULL : entry->domain;
 }
 

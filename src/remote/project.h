@@ -44,7 +44,8 @@ extern void mp_project_note(const MpSettings *settings, int64 project,
 extern void mp_project_note_domain(const MpSettings *settings, int64 project,
 								   const MpValue *domain);
 
-/* The host, where it is another; else NULL. */
+/* The host, where it is another; else NULL, also where no list has named a
+ * project of the server's own region. */
 extern const char *mp_project_domain(const MpSettings *settings,
 									 int64 project);
 

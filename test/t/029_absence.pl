@@ -291,6 +291,19 @@ subtest 'a project in another region' => sub {
 	}
 };
 
+# There every domain differs from the host, wherever the projects lie.
+subtest 'a gateway in front of the region' => sub {
+	start_over(foreign_project_status => 403);
+	$simulator->control('POST', 'projects',
+		[ map { { id => $_, domain => 'mixpanel.com' } } 1001 .. 1004 ]);
+	$test->options(membership_read => 'project');
+	my $result = $test->run("SELECT count(*) FROM $m");
+	isnt($result->{code}, '', 'a refusal is an error');
+	like($result->{hint} // '', qr/^Project \d+ may lie in another region than/,
+		'but no region is named')
+	  || diag(MixpanelTest::describe($result));
+};
+
 subtest 'a change of a project in another region' => sub {
 	my $hint = qr/^Project 1004 lies in another region .*"project_ids"/;
 	my $columns = '(service_account_id, project_id, role)';
