@@ -117,6 +117,18 @@ extern uint32 mp_relation_wanted(const MpTable *table, Bitmapset *attrs);
 extern void mp_relation_fill(const MpTable *table, uint32 wanted,
 							 const MpRecord *record, TupleTableSlot *slot);
 
+/*
+ * Give the row in a slot the system columns that a row of postgres_fdw has: no
+ * transaction and no command has made it.  A virtual tuple has none of them.
+ * The tuple is palloc'ed in the current context and is the caller's.  The slot
+ * of a partitioned table, which a routed row may come in, cannot hold it and
+ * stays as it is: its rows have none of these columns, whatever the partition.
+ */
+extern void mp_relation_show_system(TupleTableSlot *slot);
+
+/* Is it one of these columns?  tableoid and ctid are the slot's own. */
+extern bool mp_relation_is_system(AttrNumber attnum);
+
 /* ---- values of a row that is to be written ---- */
 
 /* A datum of the attribute's type -> int64.  Raises 22P02, 22003. */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
@@ -80,6 +81,31 @@ mp_relation_fill(const MpTable *table, uint32 wanted, const MpRecord *record,
 	}
 	ExecStoreVirtualTuple(slot);
 	error_context_stack = callback.previous;
+}
+
+void
+mp_relation_show_system(TupleTableSlot *slot)
+{
+	HeapTuple	tuple;
+
+	Assert(!TTS_EMPTY(slot));
+	if (!TTS_IS_HEAPTUPLE(slot))
+		return;
+	slot_getallattrs(slot);
+	tuple = heap_form_tuple(slot->tts_tupleDescriptor, slot->tts_values,
+							slot->tts_isnull);
+	/* until now the header is that of a composite datum */
+	HeapTupleHeaderSetXmin(tuple->t_data, InvalidTransactionId);
+	HeapTupleHeaderSetXmax(tuple->t_data, InvalidTransactionId);
+	HeapTupleHeaderSetCmin(tuple->t_data, InvalidTransactionId);
+	ExecStoreHeapTuple(tuple, slot, false);
+}
+
+bool
+mp_relation_is_system(AttrNumber attnum)
+{
+	return attnum < 0 && attnum != TableOidAttributeNumber &&
+		attnum != SelfItemPointerAttributeNumber;
 }
 
 static void

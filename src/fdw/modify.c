@@ -45,6 +45,7 @@ static bool find_scan(PlanState *node, void *arg);
 static MpModify *begin_modify(ModifyTableState *mtstate,
 							  ResultRelInfo *rinfo);
 static bool has_row_readers(const TriggerDesc *triggers);
+static bool has_conditions(const TriggerDesc *triggers);
 static void require_secret(const MpModify *modify);
 static const char *quoted_name(const MpTable *table, MpField field);
 static MpModify *begin_row(ResultRelInfo *rinfo);
@@ -79,6 +80,8 @@ mixpanelBeginForeignModify(ModifyTableState *mtstate, ResultRelInfo *rinfo,
 	modify->reads_secret =
 		intVal(list_nth(fdw_private, MP_MODIFY_READS_SECRET)) != 0;
 	modify->refused = list_nth(fdw_private, MP_MODIFY_REFUSED);
+	modify->system |=
+		intVal(list_nth(fdw_private, MP_MODIFY_READS_SYSTEM)) != 0;
 	if (mtstate->operation == CMD_INSERT)
 		require_secret(modify);
 	else
@@ -134,6 +137,9 @@ mixpanelBeginForeignInsert(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 	varno = returning_varno(mtstate, rinfo);
 	modify->reads_secret = mp_modify_reads_secret(modify->table, varno,
 												  rinfo->ri_returningList);
+	modify->system |=
+		mp_modify_reads_system((Node *) rinfo->ri_returningList) ||
+		mp_modify_reads_system((Node *) rinfo->ri_WithCheckOptions);
 	require_secret(modify);
 }
 
@@ -153,6 +159,8 @@ mixpanelExecForeignInsert(EState *estate, ResultRelInfo *rinfo,
 	}
 	else
 		mp_modify_insert_membership(modify, slot);
+	if (modify->system)
+		mp_relation_show_system(slot);
 	MemoryContextSwitchTo(old);
 	return slot;
 }
@@ -190,6 +198,8 @@ mixpanelExecForeignUpdate(EState *estate pg_attribute_unused(),
 	queued = mp_changeset_queue(&change);
 	if (queued)
 		mp_relation_show_role(modify->table, slot, change.role);
+	if (queued && modify->system)
+		mp_relation_show_system(slot);
 	MemoryContextSwitchTo(old);
 	return queued ? slot : NULL;
 }
@@ -220,7 +230,11 @@ mixpanelExecForeignDelete(EState *estate pg_attribute_unused(),
 		check_own_account(modify, change.account);
 	queued = mp_changeset_queue(&change);
 	if (queued && modify->returning)
+	{
 		store_old_row(modify, planSlot, slot);
+		if (modify->system)
+			mp_relation_show_system(slot);
+	}
 	MemoryContextSwitchTo(old);
 	return queued ? slot : NULL;
 }
@@ -291,6 +305,7 @@ begin_modify(ModifyTableState *mtstate, ResultRelInfo *rinfo)
 	mp_option_require(modify->settings, true);
 	modify->target = -1;
 	modify->triggers_read = has_row_readers(rinfo->ri_TrigDesc);
+	modify->system = has_conditions(rinfo->ri_TrigDesc);
 	/* COPY has no plan, and does not tell its command's id */
 	modify->cid = mtstate->ps.plan != NULL ?
 		mtstate->ps.state->es_output_cid : GetCurrentCommandId(true);
@@ -320,6 +335,18 @@ has_row_readers(const TriggerDesc *triggers)
 								 TRIGGER_TYPE_AFTER, TRIGGER_TYPE_INSERT) &&
 			trigger->tgenabled != TRIGGER_DISABLED &&
 			trigger->tgenabled != disabled)
+			return true;
+	}
+	return false;
+}
+
+/* Conditions of AFTER triggers may look at a new row's system columns. */
+static bool
+has_conditions(const TriggerDesc *triggers)
+{
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		if (triggers->triggers[i].tgqual != NULL)
 			return true;
 	}
 	return false;

@@ -25,6 +25,8 @@ enum MpModifyPrivate
 	MP_MODIFY_READS_SECRET,		/* Integer: RETURNING takes the secret */
 	MP_MODIFY_REFUSED,			/* List of int: attributes that UPDATE sets,
 								 * where its first row is refused for them */
+	MP_MODIFY_READS_SYSTEM,		/* Integer: RETURNING or a view's condition
+								 * takes xmin or its kin */
 };
 
 /*
@@ -43,6 +45,7 @@ typedef struct MpModify
 	List	   *refused;		/* MP_MODIFY_REFUSED */
 	bool		triggers_read;	/* AFTER ROW triggers get new rows */
 	bool		returning;		/* the row is needed after a DELETE */
+	bool		system;			/* written rows have xmin and its kin */
 	ForeignScanState *scan;		/* of the rows to be changed; NULL: INSERT, or
 								 * a plan that is known to give none */
 	AttrNumber	id_junk;		/* in the subplan's rows */
@@ -127,6 +130,9 @@ extern AttrNumber mp_modify_key_target(List *tlist, const MpTable *table,
 /* Does a RETURNING list whose variables carry `varno` take the new secret? */
 extern bool mp_modify_reads_secret(const MpTable *table, Index varno,
 								   List *returning);
+
+/* Does an expression take a system column that only a heap tuple has? */
+extern bool mp_modify_reads_system(Node *node);
 
 /* colnos: attributes that UPDATE sets.  The API can change a role only. */
 extern void mp_modify_check_update(const MpTable *table, List *colnos);

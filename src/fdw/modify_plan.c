@@ -40,6 +40,7 @@ static char *junk_name(const char *name, Relation rel, AttrNumber attnum);
 static bool may_be_pruned(const PlannerInfo *root, Index rtindex);
 static bool has_parameter(Node *node, void *arg);
 static bool reads_attribute(Node *node, void *arg);
+static bool reads_system(Node *node, void *arg);
 
 void
 mixpanelAddForeignUpdateTargets(PlannerInfo *root, Index rtindex,
@@ -76,6 +77,7 @@ mixpanelPlanForeignModify(PlannerInfo *root, ModifyTable *plan,
 	Relation	rel = table_open(rte->relid, NoLock);
 	MpTable    *table = mp_relation_open(rel);
 	List	   *returning = NIL;
+	List	   *options = NIL;
 	List	   *refused = NIL;
 
 	mp_modify_refuse_on_conflict(rel, plan->onConflictAction);
@@ -91,9 +93,13 @@ mixpanelPlanForeignModify(PlannerInfo *root, ModifyTable *plan,
 	}
 	if (plan->returningLists != NIL)
 		returning = list_nth(plan->returningLists, subplan_index);
-	return list_make2(makeInteger(mp_modify_reads_secret(table, resultRelation,
+	if (plan->withCheckOptionLists != NIL)
+		options = list_nth(plan->withCheckOptionLists, subplan_index);
+	return list_make3(makeInteger(mp_modify_reads_secret(table, resultRelation,
 														 returning)),
-					  refused);
+					  refused,
+					  makeInteger(mp_modify_reads_system((Node *) returning) ||
+								  mp_modify_reads_system((Node *) options)));
 }
 
 /*
@@ -152,6 +158,13 @@ mp_modify_reads_secret(const MpTable *table, Index rtindex, List *returning)
 
 	return search.attnum != InvalidAttrNumber &&
 		reads_attribute((Node *) returning, &search);
+}
+
+/* Whose column it is does not matter: the row costs a little more. */
+bool
+mp_modify_reads_system(Node *node)
+{
+	return reads_system(node, NULL);
 }
 
 void
@@ -252,4 +265,14 @@ reads_attribute(Node *node, void *arg)
 			 var->varattno == InvalidAttrNumber);
 	}
 	return expression_tree_walker(node, reads_attribute, arg);
+}
+
+static bool
+reads_system(Node *node, void *arg)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return mp_relation_is_system(((const Var *) node)->varattno);
+	return expression_tree_walker(node, reads_system, arg);
 }

@@ -15,7 +15,6 @@
 #include <limits.h>
 #include <math.h>
 
-#include "access/sysattr.h"
 #include "access/table.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
@@ -67,8 +66,8 @@ static List *class_clauses(PlannerInfo *root, RelOptInfo *baserel);
 static bool is_key_member(PlannerInfo *root, RelOptInfo *rel,
 						  EquivalenceClass *ec, EquivalenceMember *em,
 						  void *arg);
-static void refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid,
-						List *clauses);
+static void refuse_ctid(PlannerInfo *root, const RelOptInfo *baserel,
+						Oid foreigntableid, List *clauses);
 static int	kept_size(const RelOptInfo *baserel);
 static MpScanTarget scan_target(PlannerInfo *root, RelOptInfo *baserel);
 
@@ -139,7 +138,7 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 												   clauses);
 	ListCell   *cell;
 
-	refuse_ctid(baserel, foreigntableid, clauses);
+	refuse_ctid(root, baserel, foreigntableid, clauses);
 	foreach(cell, keys)
 	{
 		MpKey	   *key = lfirst(cell);
@@ -159,6 +158,8 @@ mixpanelGetForeignPlan(PlannerInfo *root, RelOptInfo *baserel,
 					  makeInteger(mp_plan_deletes_by_keys(root, baserel,
 														  info->table,
 														  filtered)));
+	private = lappend(private,
+					  makeInteger(mp_plan_wants_system(baserel, clauses)));
 	return make_foreignscan(tlist, clauses, baserel->relid, exprs, private,
 							NIL, NIL, outer_plan);
 }
@@ -431,18 +432,15 @@ is_key_member(PlannerInfo *root pg_attribute_unused(), RelOptInfo *rel,
 
 /*
  * Every row of a foreign table shows the same ctid, so a condition on it holds
- * for all or for none.  Where postgres_fdw on another server cannot send a
- * DELETE or an UPDATE as a whole, it finds the rows by ctid, one by one: it
- * would delete every account.
+ * for all or for none: DELETE ... WHERE ctid IN (SELECT ctid ... LIMIT 10)
+ * would delete every account.  Where postgres_fdw on another server cannot
+ * send a DELETE or an UPDATE as a whole, it finds each of the rows by ctid.
  */
 static void
-refuse_ctid(const RelOptInfo *baserel, Oid foreigntableid, List *clauses)
+refuse_ctid(PlannerInfo *root, const RelOptInfo *baserel, Oid foreigntableid,
+			List *clauses)
 {
-	Bitmapset  *attrs = NULL;
-
-	pull_varattnos((Node *) clauses, baserel->relid, &attrs);
-	if (bms_is_member(SelfItemPointerAttributeNumber -
-					  FirstLowInvalidHeapAttributeNumber, attrs))
+	if (mp_plan_decides_on_ctid(root, baserel, clauses))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot find rows of foreign table \"%s\" by ctid",

@@ -41,6 +41,7 @@ enum MpScanPrivate
 	MP_SCAN_BY_KEYS,			/* Integer: a DELETE whose conditions,
 								 * RETURNING and triggers look at the keys
 								 * only */
+	MP_SCAN_SYSTEM,				/* Integer: xmin and its kin are read */
 };
 
 /* What the scan's rows are for. */

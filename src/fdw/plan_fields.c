@@ -56,6 +56,38 @@ mp_plan_wanted_fields(const RelOptInfo *rel, const MpTable *table,
 	return wanted;
 }
 
+bool
+mp_plan_wants_system(const RelOptInfo *rel, List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+	int			member = -1;
+
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &attrs);
+	pull_varattnos((Node *) clauses, rel->relid, &attrs);
+	while ((member = bms_next_member(attrs, member)) >= 0)
+	{
+		int			attnum = member + FirstLowInvalidHeapAttributeNumber;
+
+		if (mp_relation_is_system((AttrNumber) attnum))
+			return true;
+	}
+	return false;
+}
+
+bool
+mp_plan_decides_on_ctid(PlannerInfo *root, const RelOptInfo *rel,
+						List *clauses)
+{
+	Bitmapset  *attrs = NULL;
+	Bitmapset  *shown = NULL;
+
+	pull_varattnos((Node *) clauses, rel->relid, &attrs);
+	pull_varattnos((Node *) rel->reltarget->exprs, rel->relid, &shown);
+	return has_attribute(attrs, SelfItemPointerAttributeNumber) ||
+		(has_attribute(shown, SelfItemPointerAttributeNumber) &&
+		 is_decided_on(root, rel, SelfItemPointerAttributeNumber));
+}
+
 uint32
 mp_plan_filtered_fields(PlannerInfo *root, const RelOptInfo *rel,
 						const MpTable *table, List *clauses)
@@ -173,7 +205,8 @@ row_decisions(PlannerInfo *root, const RelOptInfo *rel)
 /*
  * Nobody sees a junk column that nothing is sorted or grouped by: it is for
  * row locks, or for RETURNING, which is looked at by itself; or it is for the
- * actions of MERGE, which decide.  `written`: what the others hold is stored.
+ * actions of MERGE, which decide, and has no name.  `written`: what the others
+ * hold is stored.
  */
 static bool
 only_shows(const PlannerInfo *root, const TargetEntry *entry, bool written)
@@ -181,7 +214,7 @@ only_shows(const PlannerInfo *root, const TargetEntry *entry, bool written)
 	if (!IsA(entry->expr, Var) || entry->ressortgroupref != 0)
 		return false;
 	if (entry->resjunk)
-		return !MP_IS_MERGE(root->parse);
+		return !MP_IS_MERGE(root->parse) || entry->resname != NULL;
 	return root->parent_root == NULL && !written;
 }
 
@@ -197,6 +230,10 @@ parent_decides(PlannerInfo *root, const RelOptInfo *rel, AttrNumber attnum)
 	AttrNumber	at = 0;
 	ListCell   *cell;
 
+	/* an arm of UNION ALL gives its system columns as others */
+	if (attnum < 0 &&
+		planner_rt_fetch(info->parent_relid, root)->rtekind == RTE_RELATION)
+		return is_decided_on(root, parent, attnum);
 	if (is_decided_on(root, parent, WHOLE_ROW))
 		return true;
 	foreach(cell, info->translated_vars)

@@ -22,6 +22,9 @@
 extern uint32 mp_plan_wanted_fields(const RelOptInfo *rel,
 									const MpTable *table, List *clauses);
 
+/* Does the query read a system column that only a heap tuple has? */
+extern bool mp_plan_wants_system(const RelOptInfo *rel, List *clauses);
+
 /*
  * The fields that something is decided on: the scan's conditions, those of
  * joins, and whatever else of the query is evaluated before its final target
@@ -30,6 +33,10 @@ extern uint32 mp_plan_wanted_fields(const RelOptInfo *rel,
 extern uint32 mp_plan_filtered_fields(PlannerInfo *root,
 									  const RelOptInfo *rel,
 									  const MpTable *table, List *clauses);
+
+/* Does a condition look at ctid, or the query do more with it than show it? */
+extern bool mp_plan_decides_on_ctid(PlannerInfo *root, const RelOptInfo *rel,
+									List *clauses);
 
 /*
  * Is the scan a DELETE's, and does nothing of the statement look at any other

@@ -78,6 +78,8 @@ mixpanelIterateForeignScan(ForeignScanState *node)
 		switch (next_row(node))
 		{
 			case MP_FETCH_ROW:
+				if (scan->system)
+					mp_relation_show_system(slot);
 				return slot;
 			case MP_FETCH_DONE:
 				return ExecClearTuple(slot);
@@ -177,6 +179,7 @@ read_private(MpScan *scan, ForeignScan *plan)
 	scan->gathered_field = intVal(list_nth(private, MP_SCAN_GATHERED));
 	scan->expected = intVal(list_nth(private, MP_SCAN_EXPECTED));
 	scan->by_keys = intVal(list_nth(private, MP_SCAN_BY_KEYS)) != 0;
+	scan->system = intVal(list_nth(private, MP_SCAN_SYSTEM)) != 0;
 }
 
 /*

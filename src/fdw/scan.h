@@ -28,6 +28,7 @@ typedef struct MpScan
 	uint32		filtered;		/* those that something is decided on */
 	int			target;			/* MpScanTarget */
 	bool		by_keys;		/* a DELETE that looks at the keys only */
+	bool		system;			/* rows have xmin and its kin */
 	double		tuples;			/* the planner's guess at the table's size */
 
 	List	   *key_states;		/* ExprState of each key */
