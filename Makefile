@@ -23,7 +23,6 @@ OBJS = \
 	src/api/call_me.o \
 	src/api/envelope.o \
 	src/api/record.o \
-	src/api/walk.o \
 	src/api/words.o \
 	src/base/budget.o \
 	src/base/file.o \
@@ -86,8 +85,11 @@ OBJS = \
 	src/http/tally.o \
 	src/http/transfer.o \
 	src/json/cursor.o \
+	src/json/pages.o \
 	src/json/stream.o \
 	src/json/string.o \
+	src/json/value.o \
+	src/json/walk.o \
 	src/remote/attempt.o \
 	src/remote/error.o \
 	src/remote/error_text.o \

@@ -15,7 +15,6 @@
 #include "api/call_state.h"
 
 static void blame_field(MpCall *call, const char *text, size_t length);
-static bool is_part(const MpEnvelope *envelope, int64_t count);
 static int64_t count_of(const MpCall *call);
 static void read_message(MpCall *call);
 
@@ -80,20 +79,12 @@ mp_call_judge_envelope(MpCall *call, const MpEnvelope *envelope)
 			 mp_http_answer(call->request)->elsewhere && !envelope->affirms)
 		mp_call_fail(call, MP_PROBLEM_BODY,
 					 "it does not say that it is a success, and came from another path, to which a redirect led");
-	else if (of_several && envelope->says_more)
+	else if (of_several && envelope->pages.says_more)
 		mp_call_fail(call, MP_PROBLEM_PAGES, NULL);
 	else if (mp_call_is_list(call->kind) &&
-			 is_part(envelope, count_of(call)))
+			 mp_pages_is_part(&envelope->pages, count_of(call)))
 		mp_call_fail(call, MP_PROBLEM_PAGES, NULL);
 	return !call->failed;
-}
-
-/* Of so many elements: is there a total above, or is the page full? */
-static bool
-is_part(const MpEnvelope *envelope, int64_t count)
-{
-	return envelope->total > count ||
-		(envelope->page_size > 0 && count >= envelope->page_size);
 }
 
 /*
@@ -112,10 +103,10 @@ mp_call_judge_headers(MpCall *call)
 	else if (answer->status == 207)
 		mp_call_fail(call, MP_PROBLEM_BODY,
 					 "it may hold several outcomes (status 207)");
-	else if (of_several && answer->says_more)
+	else if (of_several && answer->pages.says_more)
 		mp_call_fail(call, MP_PROBLEM_PAGES, NULL);
 	else if (mp_call_is_list(call->kind) &&
-			 answer->total > count_of(call))
+			 mp_pages_is_part(&answer->pages, count_of(call)))
 		mp_call_fail(call, MP_PROBLEM_PAGES, NULL);
 	return !call->failed;
 }

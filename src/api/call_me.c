@@ -44,7 +44,7 @@ mp_call_next_project(MpCall *call, MpRecord *record)
 	if (!more || !mp_json_cursor_value(&call->projects, &project))
 	{
 		if (call->project_total > call->project_number ||
-			answer->total > call->project_number)
+			mp_pages_is_part(&answer->pages, call->project_number))
 			return mp_call_fail(call, MP_PROBLEM_PAGES, NULL);
 		call->done = true;
 		return MP_CALL_DONE;
@@ -77,7 +77,7 @@ load_me(MpCall *call)
 		mp_call_fail(call, MP_PROBLEM_BODY, "it has no \"projects\"");
 		return false;
 	}
-	call->project_total = envelope.has_total ? envelope.total : -1;
+	call->project_total = envelope.pages.has_total ? envelope.pages.total : -1;
 	text = &envelope.projects.text;
 	call->members = malloc(MP_JSON_MEMBERS(text->length) *
 						   sizeof(MpJsonMember));

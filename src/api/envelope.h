@@ -14,7 +14,7 @@
 #define MP_API_ENVELOPE_H
 
 #include "api/words.h"
-#include "json/cursor.h"
+#include "json/pages.h"
 
 #define MP_ENVELOPE_MESSAGE		MP_WORDS_SIZE
 #define MP_ENVELOPE_REASON		96
@@ -26,11 +26,7 @@ typedef struct MpEnvelope
 	bool		is_cut;			/* no valid JSON, but it may be the beginning
 								 * of an object or array, or memory ran out */
 	bool		says_error;		/* it denies what its status tells */
-	bool		says_more;		/* there are further elements */
-	int64_t		total;			/* how many elements there are in all; -1: it
-								 * does not say */
-	int64_t		page_size;		/* as many elements fill a page that nothing
-								 * says is the last; -1: there is none */
+	MpPages		pages;			/* are there further elements? */
 	bool		affirms;		/* it says that it is a success */
 	int64_t		id;				/* of the object, or of its results; 0: none */
 	MpJsonValue projects;		/* of "results", else of the object itself;
@@ -40,10 +36,6 @@ typedef struct MpEnvelope
 											 * that never quote it */
 	/* envelope.c's own */
 	bool		has_results;
-	bool		is_first_page;	/* "page": 1 */
-	bool		is_paged;		/* a page or an offset is named */
-	bool		is_last_page;	/* "pages": 1, "next": null, "has_more": false */
-	bool		has_total;		/* a total that counts all elements */
 	bool		denies;			/* an error, whatever the status says */
 	bool		has_failed;		/* the same, but an account may have such
 								 * members: failures, for one */

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/walk.h"
+#include "json/walk.h"
 #include "api/words.h"
 #include "base/buffer.h"
 

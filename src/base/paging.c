@@ -18,8 +18,11 @@
 /* What stands in front of a name that is about a list. */
 static const char *const prefixes[] = {
 	"pagination", "paging", "page", "list", "collection", "results",
-	"response", "odata", "meta",
+	"response", "odata", "meta", "cursor", "hydra", "opensearch",
 };
+
+/* Makers whose names stand in front of those of their headers. */
+static const char *const makers[] = {"wp", "ms"};
 
 /*
  * Words of a number of elements.  Of two that begin alike, the longer goes
@@ -27,14 +30,14 @@ static const char *const prefixes[] = {
  */
 static const char *const total_words[] = {"total", "overall", "grand"};
 static const char *const count_words[] = {
-	"count", "number", "num", "found", "filtered", "size",
+	"count", "number", "num", "nb", "found", "filtered", "size",
 };
 static const char *const element_words[] = {
 	"results", "result", "items", "item", "records", "record", "elements",
 	"element", "entries", "entry", "rows", "row", "hits", "objects", "object",
 	"matches", "matching", "available", "service", "accounts",
 	"account", "of", "in", "all", "the", "resources", "resource",
-	"documents", "list", "full",
+	"documents", "list", "full", "set",
 };
 
 /* The same, but a mere count of them may be that of something else. */
@@ -58,7 +61,19 @@ static const PagingRule rules[] = {
 	{"morerecords", MP_PAGING_MORE},
 	{"morepages", MP_PAGING_MORE},
 	{"moredata", MP_PAGING_MORE},
+	{"morerows", MP_PAGING_MORE},
+	{"moreentries", MP_PAGING_MORE},
+	{"morecount", MP_PAGING_MORE},
+	{"moretocome", MP_PAGING_MORE},
+	{"moretofollow", MP_PAGING_MORE},
 	{"lastevaluatedkey", MP_PAGING_MORE},
+	{"limitreached", MP_PAGING_MISSING},
+	{"limitexceeded", MP_PAGING_MISSING},
+	{"exceededtransferlimit", MP_PAGING_MISSING},
+	{"capped", MP_PAGING_MISSING},
+	{"iscapped", MP_PAGING_MISSING},
+	{"timedout", MP_PAGING_MISSING},
+	{"unreachable", MP_PAGING_MISSING},
 	{"cursor", MP_PAGING_CURSOR},
 	{"paging", MP_PAGING_CURSOR},
 	{"pagination", MP_PAGING_CURSOR},
@@ -67,6 +82,10 @@ static const PagingRule rules[] = {
 	{"pagetoken", MP_PAGING_CURSOR},
 	{"resumetoken", MP_PAGING_CURSOR},
 	{"lastkey", MP_PAGING_CURSOR},
+	{"after", MP_PAGING_CURSOR},
+	{"searchafter", MP_PAGING_CURSOR},
+	{"marker", MP_PAGING_CURSOR},
+	{"bookmark", MP_PAGING_CURSOR},
 	{"prev", MP_PAGING_BEFORE},
 	{"previous", MP_PAGING_BEFORE},
 	{"prevpage", MP_PAGING_BEFORE},
@@ -106,6 +125,7 @@ static const PagingRule rules[] = {
 	{"totalpages", MP_PAGING_PAGES},
 	{"pagecount", MP_PAGING_PAGES},
 	{"numpages", MP_PAGING_PAGES},
+	{"nbpages", MP_PAGING_PAGES},
 	{"numberofpages", MP_PAGING_PAGES},
 	{"pages", MP_PAGING_PAGES},
 	{"pagescount", MP_PAGING_PAGES},
@@ -147,14 +167,15 @@ static const PagingRule rules[] = {
 /* Parts of a name that say that more is to come, or that something is
  * missing. */
 static const char *const more_parts[] = {
-	"next", "hasmore", "truncated", "partial", "incomplete", "continuation",
+	"next", "hasmore", "hasadditional", "truncated", "partial", "incomplete",
+	"continuation",
 };
 
 /* Parts of the name of an object that is about pages. */
 static const char *const object_parts[] = {
 	"page", "paging", "pagination", "paginator", "meta", "link", "cursor",
 	"result", "response", "list", "collection", "navigation", "info", "count",
-	"total", "summary", "search", "set", "stats",
+	"total", "summary", "search", "set", "stats", "range", "hydra",
 };
 
 static bool contains_any(const char *name, const char *const *parts,
@@ -205,10 +226,11 @@ mp_paging_header(const char *folded)
 
 	if (*folded == 'x')
 		folded++;
+	(void) skip_any(&folded, makers, LENGTH_OF(makers));
 	kind = mp_paging_name(folded);
-	/* "X-Pagination" has an object */
-	if (strcmp(folded, "number") == 0 || strcmp(folded, "paging") == 0 ||
-		strcmp(folded, "pagination") == 0)
+	/* what remains may be requests; a number, anything */
+	if (strcmp(folded, "number") == 0 || strcmp(folded, "remaining") == 0 ||
+		strcmp(folded, "remainingcount") == 0)
 		return MP_PAGING_NOTHING;
 	if (kind != MP_PAGING_MORE)
 		return kind;
@@ -226,6 +248,24 @@ mp_paging_header(const char *folded)
 		if (strncmp(folded, more_parts[i], strlen(more_parts[i])) == 0)
 			return kind;
 	return MP_PAGING_NOTHING;
+}
+
+/*
+ * "X-Pagination: {", "Paging-Headers: {", but also "X-Pagination: page=1".
+ * Others have objects about reports and usage.
+ */
+bool
+mp_paging_header_has_object(const char *folded, char first)
+{
+	bool		is_pagination = strstr(folded, "pagination") != NULL ||
+		strstr(folded, "paging") != NULL;
+
+	if (*folded == 'x')
+		folded++;
+	if (first == '{')
+		return is_pagination ||
+			skip_any(&folded, prefixes, LENGTH_OF(prefixes));
+	return strcmp(folded, "pagination") == 0 || strcmp(folded, "paging") == 0;
 }
 
 bool

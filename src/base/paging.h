@@ -21,6 +21,8 @@ typedef enum MpPagingName
 	MP_PAGING_NOTHING,
 	MP_PAGING_MORE,				/* a value that does not deny it: there is
 								 * more, or something is missing */
+	MP_PAGING_MISSING,			/* the same, but a denial does not say that
+								 * nothing else comes */
 	MP_PAGING_CURSOR,			/* the same of a text: where to go on */
 	MP_PAGING_BEFORE,			/* a value that does not deny it: something
 								 * comes before */
@@ -44,6 +46,9 @@ extern MpPagingName mp_paging_name(const char *folded);
 
 /* The same of a header, which may be about anything else as well. */
 extern MpPagingName mp_paging_header(const char *folded);
+
+/* Is a header's value, which begins so, an object or pairs about pages? */
+extern bool mp_paging_header_has_object(const char *folded, char first);
 
 /* Is what is called so about pages?  Else only what says next counts in it. */
 extern bool mp_paging_is_object(const char *folded);

@@ -48,6 +48,7 @@
 
 #include "base/budget.h"
 #include "base/settings.h"
+#include "json/pages.h"
 
 #define MP_HTTP_REDIRECTS		5
 #define MP_HTTP_BODY_LIMIT		(16 * 1024 * 1024)	/* bytes, decompressed */
@@ -108,9 +109,7 @@ typedef struct MpAnswer
 	int			attempts;		/* tries, without redirect hops */
 	int64_t		retry_after;	/* ms the last answer asked for; -1: absent or
 								 * not understood */
-	bool		says_more;		/* headers tell of further pages */
-	int64_t		total;			/* elements in all, as headers tell; -1: they
-								 * do not */
+	MpPages		pages;			/* do headers tell of further elements? */
 	MpBudgetVerdict held;		/* why it was not sent: status is 429, and
 								 * retry_after how long it would have to wait.
 								 * GO: it was. */

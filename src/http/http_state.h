@@ -531,7 +531,7 @@ extern int	mp_http_encoding_count(int count, const char *line,
 
 /* ---- http/paging.c ---- */
 
-/* What the headers of an answer tell of further pages: says_more, total. */
+/* What the headers of an answer tell of further pages. */
 extern void mp_http_paging_read(CURL *easy, MpAnswer *answer);
 
 /* ---- http/lane.c ---- */

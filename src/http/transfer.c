@@ -50,7 +50,7 @@ void
 mp_http_transfer_init(MpRequest *request)
 {
 	request->answer.retry_after = -1;
-	request->answer.total = -1;
+	mp_pages_begin(&request->answer.pages);
 }
 
 void
@@ -586,8 +586,7 @@ read_headers(MpRequest *request)
 	int64_t		now = 0;
 
 	request->answer.retry_after = -1;
-	request->answer.says_more = false;
-	request->answer.total = -1;
+	mp_pages_begin(&request->answer.pages);
 	free(request->location);
 	request->location = NULL;
 	if (request->transfer.status == 0)

@@ -10,7 +10,7 @@
  * Sources: api/api.c api/call.c api/call_judge.c api/call_me.c api/envelope.c
  * Sources: api/attrs.c api/record.c base/id_set.c base/paging.c
  * Sources: base/rfc3339.c
- * Sources: api/walk.c api/words.c
+ * Sources: api/words.c json/pages.c json/value.c json/walk.c
  * Sources: json/stream.c json/cursor.c json/string.c canned_http.c
  * Libraries: jansson
  * Dictionary: json

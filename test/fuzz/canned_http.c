@@ -50,7 +50,7 @@ mp_http_start(MpHttp *http, const MpRequestSpec *spec)
 		http->body_length = spec->body_length;
 	}
 	request->answer.retry_after = -1;
-	request->answer.total = -1;
+	mp_pages_begin(&request->answer.pages);
 	request->answer.attempts = 1;
 	request->answer.detail = "";
 	refresh(request);
@@ -134,8 +134,8 @@ canned_arrive(MpRequest *request)
 		piece = rest;
 
 	request->answer.status = delivery->status;
-	request->answer.says_more = delivery->says_more;
-	request->answer.total = delivery->total > 0 ? delivery->total : -1;
+	request->answer.pages.says_more = delivery->says_more;
+	request->answer.pages.total = delivery->total > 0 ? delivery->total : -1;
 	if (delivery->break_at > 0 &&
 		request->arrived + piece >= delivery->break_at)
 	{

@@ -246,6 +246,21 @@ static const char *const more[] = {
 	"\"pageInfo\":{\"hasNextPage\":false,\"hasPreviousPage\":true}",
 	"\"links\":[{\"rel\":\"prev\",\"href\":\"/1\"}]", "\"last_page\":false",
 
+	/* links and places to go on from, as others write them */
+	"\"links\":[{\"relation\":\"next\",\"url\":\"/2\"}]",
+	"\"link\":[{\"rel\":[\"self\",\"next\"],\"href\":\"/2\"}]",
+	"\"result_info\":{\"cursors\":{\"after\":\"x\"}}", "\"Marker\":\"x\"",
+	"\"search_after\":\"x\"", "\"bookmark\":\"x\"",
+	"\"hydra:totalItems\":2", "\"hydra:view\":{\"hydra:next\":\"/2\"}",
+	"\"opensearch:totalResults\":\"2\"", "\"totalSetSize\":\"2\"",
+	"\"nbHits\":2", "\"nbPages\":2", "\"range\":{\"from\":0,\"total\":2}",
+
+	/* something is missing */
+	"\"moreToCome\":true", "\"hasAdditionalResults\":true",
+	"\"exceededTransferLimit\":true", "\"limit_reached\":true",
+	"\"timed_out\":true", "\"unreachable\":[\"region-a\"]",
+	"\"page\":0,\"page_size\":1,\"timed_out\":false",
+
 	/* a full page, of which nothing says that it is the last */
 	"\"page\":0,\"page_size\":1", "\"page\":0,\"per_page\":1,\"count\":1",
 	"\"offset\":0,\"limit\":1", "\"page_size\":1",
@@ -289,6 +304,10 @@ static const char *const whole[] = {
 	"\"pagination\":{\"page\":1,\"per_page\":50,\"total\":1,\"has_next\":false}",
 	"\"totalTimeMs\":250", "\"total_duration\":250", "\"errors\":null",
 	"\"status\":\"SUCCESS\"", "\"status\":\" ok \"", "\"request_id\":\"next\"",
+	"\"cursor\":\"x\",\"has_more\":false", "\"next_page\":-1",
+	"\"paging\":{\"cursors\":{\"after\":\"x\"},\"next\":null}",
+	"\"timed_out\":false", "\"unreachable\":[]", "\"nbHits\":1",
+	"\"links\":[{\"rel\":[\"self\"],\"href\":\"/1\"}]",
 	"\"warnings\":[]", "\"code\":200,\"message\":\"ok\"", "\"failed\":0",
 	"\"error_code\":0,\"error_message\":\"\"", "\"has_errors\":false",
 };

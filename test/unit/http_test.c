@@ -378,61 +378,99 @@ test_retry_after(void)
 	   INT64_C(1000000000000), "absurdly long is very long");
 }
 
-/* What headers tell of further pages. */
-static void
-test_paging(void)
+/* A header, and what it tells. */
+typedef struct PagingCase
 {
-	static const struct
-	{
-		const char *header;
-		bool		says_more;
-		int			total;
-	}			cases[] = {
-		{"Link: <https://x/?page=2>; rel=\"next\"", true, -1},
-		{"link: </1>; rel=first, </2>; rel=next", true, -1},
-		{"Link: </2>; title=\"x\"; rel=\"prev next\"", true, -1},
-		{"Link: </a?rel=next>; rel=\"self\"", false, -1},
-		{"Link: </2>; rel=\"self\"; title=\"next\"", false, -1},
-		{"Link: </2>; rel=nextish", false, -1},
-		{"X-Next-Page: 2", true, -1}, {"X-Next-Page: ", false, -1},
-		{"X-Next-Cursor: abc", true, -1}, {"X-Has-More: false", false, -1},
-		{"X-Total-Count: 250", false, 250}, {"X-Total-Count: x", false, -1},
-		{"Content-Range: items 0-2/250", false, 250},
-		{"Content-Range: items 3-5/*", true, -1},
-		{"Content-Range: bytes 0-2/250", false, -1},
-		{"Accept-Ranges: items", false, -1},
-		{"Link: </2>; rel='next'", true, -1},
-		{"LINK: </2>;rel=\"last next\"", true, -1},
-		{"Link: </2>; REL = NEXT", true, -1},
-		{"Link: </1>; rel=prev\r\nLink: </3>; rel=next", true, -1},
-		{"Link: </2>; rel=\"next-hop\"", false, -1},
-		{"Link: </x.css>; rel=preload", false, -1},
-		{"x-next-page-token: abc", true, -1}, {"Next-Page: 2", true, -1},
-		{"X-Pagination-Next: /2", true, -1}, {"X-HasNext: true", true, -1},
-		{"X-Next-Page: null", false, -1}, {"X-Next-Page: 0", false, -1},
-		{"X-Truncated: true", true, -1}, {"X-Truncated: false", false, -1},
-		{"X-Page: 2", true, -1}, {"X-Page: 1", false, -1},
-		{"X-Total-Pages: 84", true, -1}, {"X-Total-Pages: 1", false, -1},
-		{"X-Complete: false", true, -1}, {"X-Offset: 3", true, -1},
-		{"Total-Count: 250", false, 250}, {"X-Total-Results: 250", false, 250},
-		{"X-Pagination-Total-Count: 250", false, 250},
-		{"X-Total: 1,250", false, 1250}, {"X-Total-Count:250", false, 250},
-		{"Content-Range: 0-2/250", false, 250},
-		{"Content-Range: accounts */250", false, 250},
-		{"content-range: items 0-2/*", false, -1},
-		{"Link: </1>; rel=\"prev\"", true, -1}, {"X-Prev-Page: 1", true, -1},
-		{"Link: </1>; rel=\"first\"", false, -1}, {"X-Prev-Page:", false, -1},
-		{"Link: </x>; rel=\"preview\"", false, -1},
-		{"X-Nextjs-Cache: HIT", false, -1}, {"X-Middleware-Next: 1", false, -1},
-		{"X-Total-Time: 250", false, -1}, {"X-RateLimit-Limit: 60", false, -1},
-		{"X-RateLimit-Remaining: 59", false, -1}, {"X-Per-Page: 3", false, -1},
-		{"X-Pagination: {\"TotalPages\":1}", false, -1},
-		{"X-Request-Count: 5000", false, -1},
-	};
+	const char *header;
+	bool		says_more;
+	int			total;
+} PagingCase;
+
+static const PagingCase words_and_links[] = {
+	{"Link: <https://x/?page=2>; rel=\"next\"", true, -1},
+	{"link: </1>; rel=first, </2>; rel=next", true, -1},
+	{"Link: </2>; title=\"x\"; rel=\"prev next\"", true, -1},
+	{"Link: </a?rel=next>; rel=\"self\"", false, -1},
+	{"Link: </2>; rel=\"self\"; title=\"next\"", false, -1},
+	{"Link: </2>; rel=nextish", false, -1},
+	{"X-Next-Page: 2", true, -1}, {"X-Next-Page: ", false, -1},
+	{"X-Next-Cursor: abc", true, -1}, {"X-Has-More: false", false, -1},
+	{"X-Total-Count: 250", false, 250}, {"X-Total-Count: x", false, -1},
+	{"Content-Range: items 0-2/250", false, 250},
+	{"Content-Range: items 3-5/*", true, -1},
+	{"Content-Range: bytes 0-2/250", false, -1},
+	{"Accept-Ranges: items", false, -1},
+	{"Link: </2>; rel='next'", true, -1},
+	{"LINK: </2>;rel=\"last next\"", true, -1},
+	{"Link: </2>; REL = NEXT", true, -1},
+	{"Link: </1>; rel=prev\r\nLink: </3>; rel=next", true, -1},
+	{"Link: </2>; rel=\"next-hop\"", false, -1},
+	{"Link: </x.css>; rel=preload", false, -1},
+	{"x-next-page-token: abc", true, -1}, {"Next-Page: 2", true, -1},
+	{"X-Pagination-Next: /2", true, -1}, {"X-HasNext: true", true, -1},
+	{"X-Next-Page: null", false, -1}, {"X-Next-Page: 0", false, -1},
+	{"X-Truncated: true", true, -1}, {"X-Truncated: false", false, -1},
+	{"X-Page: 2", true, -1}, {"X-Page: 1", false, -1},
+	{"X-Total-Pages: 84", true, -1}, {"X-Total-Pages: 1", false, -1},
+	{"X-Complete: false", true, -1}, {"X-Offset: 3", true, -1},
+	{"Total-Count: 250", false, 250}, {"X-Total-Results: 250", false, 250},
+	{"X-Pagination-Total-Count: 250", false, 250},
+	{"X-Total: 1,250", false, 1250}, {"X-Total-Count:250", false, 250},
+	{"Content-Range: 0-2/250", false, 250},
+	{"Content-Range: accounts */250", false, 250},
+	{"content-range: items 0-2/*", false, -1},
+	{"Link: </1>; rel=\"prev\"", true, -1}, {"X-Prev-Page: 1", true, -1},
+	{"Link: </1>; rel=\"first\"", false, -1}, {"X-Prev-Page:", false, -1},
+	{"Link: </x>; rel=\"preview\"", false, -1},
+	{"X-Nextjs-Cache: HIT", false, -1}, {"X-Middleware-Next: 1", false, -1},
+	{"X-Total-Time: 250", false, -1}, {"X-RateLimit-Limit: 60", false, -1},
+	{"X-RateLimit-Remaining: 59", false, -1}, {"X-Per-Page: 3", false, -1},
+	{"X-Pagination: {\"TotalPages\":1}", false, -1},
+	{"X-Request-Count: 5000", false, -1},
+};
+
+static const PagingCase objects_and_others[] = {
+	{"X-Pagination: {\"TotalCount\":250,\"HasNext\":false}", false, 250},
+	{"X-Pagination: {\"TotalPages\":84}", true, -1},
+	{"X-Pagination: {\"pagination\":{\"next\":\"/2\"}}", true, -1},
+	{"x-pagination:{\"next\":null,\"total\":\"2\"}", false, 2},
+	{"Paging-Headers: {\"nextPage\":\"Yes\"}", true, -1},
+	{"Paging-Headers: {\"nextPage\":\"No\"}", false, -1},
+	{"X-Page-Info: {\"hasNextPage\":true}", true, -1},
+	{"X-Meta: {\"total\":250}", false, 250},
+	{"Acme-Pagination: {\"total\":250}", false, 250},
+	{"X-Pagination: {\"total\":1}\r\nX-Pagination: {\"total\":250}",
+	false, 250},
+	{"X-Pagination: {\"total\":250", true, 250},
+	{"X-Pagination: {\"cursor\":\"a\",\"has_more\":false}", false, -1},
+	{"X-Pagination: {\"cursor\":\"a\"}", true, -1},
+	{"X-Pagination: none", false, -1}, {"X-Pagination:", false, -1},
+	{"X-Pagination: total=250; page=1", false, 250},
+	{"X-Pagination: page=\"2\", per_page=3", true, -1},
+	{"X-Pagination: total=2; next=\"\"", false, 2},
+	{"X-App-Usage: {\"call_count\":28,\"total\":250}", false, -1},
+	{"X-Account-Usage: {\"total\":250}", false, -1},
+	{"NEL: {\"total\":250,\"next\":\"a\"}", false, -1},
+	{"X-WP-Total: 250", false, 250}, {"X-WP-TotalPages: 84", true, -1},
+	{"x-ms-continuation: abc", true, -1},
+	{"X-Cursor-Next: abc", true, -1},
+	{"X-Remaining-Items: 247", true, -1},
+	{"X-Remaining-Items: 0", false, -1}, {"X-Remaining: 9", false, -1},
+	{"Link: </2>; title=\"a; b\"; rel=\"next\"", true, -1},
+	{"Link: </1>; title=\"rel=next\"; rel=\"help\"", false, -1},
+	{"Link: </1>; title=\"a\\\"; rel=next\"; rel=help", false, -1},
+	{"Link: </2?ids=1,2;rel=x>; rel=\"next\"", true, -1},
+	{"Link: /2; rel=\"next\"", true, -1},
+	{"Link: </1>; rev=\"next\"; rel=\"alternate\"", false, -1},
+	{"Link: </1>; rel", false, -1}, {"Link: </1>; rel=\"", false, -1},
+};
+
+static void
+check_paging(const PagingCase *cases, size_t count)
+{
 	char		reply[300];
 
-	client_begin();
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (size_t i = 0; i < count; i++)
 	{
 		MpRequest  *request;
 
@@ -442,12 +480,23 @@ test_paging(void)
 		client_reply(reply, REPLY_KEEP);
 		request = client_start(MP_METHOD_GET, "/list");
 		client_finish(request);
-		is_int(mp_http_answer(request)->says_more, cases[i].says_more,
+		is_int(mp_http_answer(request)->pages.says_more, cases[i].says_more,
 			   "further pages: %s", cases[i].header);
-		is_int(mp_http_answer(request)->total, cases[i].total,
+		is_int(mp_http_answer(request)->pages.total, cases[i].total,
 			   "how many: %s", cases[i].header);
 		mp_http_free(request);
 	}
+}
+
+/* What headers tell of further pages. */
+static void
+test_paging(void)
+{
+	client_begin();
+	check_paging(words_and_links,
+				 sizeof(words_and_links) / sizeof(words_and_links[0]));
+	check_paging(objects_and_others,
+				 sizeof(objects_and_others) / sizeof(objects_and_others[0]));
 	client_end();
 }
 
@@ -491,9 +540,9 @@ test_other_headers(void)
 		is_int(mp_http_answer(request)->outcome, MP_OUTCOME_OK, "%s",
 			   cases[i].name);
 		is_int(mp_http_answer(request)->status, cases[i].status, "status");
-		is_int(mp_http_answer(request)->says_more, cases[i].says_more,
+		is_int(mp_http_answer(request)->pages.says_more, cases[i].says_more,
 			   "further pages");
-		is_int(mp_http_answer(request)->total, cases[i].total, "how many");
+		is_int(mp_http_answer(request)->pages.total, cases[i].total, "how many");
 		is_int((int64_t) mp_http_peek(request, &bytes),
 			   cases[i].status == 204 ? 0 : 2, "bytes of the body");
 		mp_http_free(request);

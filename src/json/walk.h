@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
- * api/walk.h
+ * json/walk.h
  *		A visit to each member of an object, or element of an array, that was
  *		read and is valid.
  *
  *-------------------------------------------------------------------------
  */
-#ifndef MP_API_WALK_H
-#define MP_API_WALK_H
+#ifndef MP_JSON_WALK_H
+#define MP_JSON_WALK_H
 
 #include "base/paging.h"
 #include "json/cursor.h"
@@ -31,4 +31,4 @@ extern MpJsonMember *mp_walk_members(size_t length);
 extern void mp_walk_fold(const MpJsonString *name,
 						 char folded[MP_PAGING_NAME]);
 
-#endif							/* MP_API_WALK_H */
+#endif							/* MP_JSON_WALK_H */

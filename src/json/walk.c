@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * api/walk.c
+ * json/walk.c
  *		A visit to each member of an object, or element of an array.
  *
  * Must not know what it visits.
@@ -9,7 +9,7 @@
  */
 #include <stdlib.h>
 
-#include "api/walk.h"
+#include "json/walk.h"
 
 static bool walk_object(MpJsonCursor *cursor, MpVisit visit, void *context);
 static bool walk_array(MpJsonCursor *cursor, MpVisit visit, void *context);
