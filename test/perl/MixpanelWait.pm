@@ -32,6 +32,25 @@ my $hang = { hang => 'headers' };
 my $hang_each = { path => '/projects$', count => 0, hang => 'headers' };
 my $hang_post = { method => 'POST', hang => 'headers' };
 
+# The quota has nothing to give, because of another session.
+my %bucket = (
+	limits => { rate_limit => '1/h', max_retry_wait => '120min' },
+	other => $list,
+	until => 'tokens < 1',
+);
+my %slot = (
+	limits => { shared_concurrency => 1 },
+	fault => $hang,
+	other => $list,
+	until => 'in_flight = 1',
+	stays => 1,
+);
+my %held = (
+	fault => { status => 503, %later },
+	other => $list,
+	until => 'not_before > now()',
+);
+
 my $not_sent = qr/^Applied: 0\.\nNot applied: \d+ \(.*\)\.$/;
 my $not_known = qr/^Applied: 0\.\nNot applied: 0\.\nSent, but whether it was applied is not known: \d+ \(.*\)\.$/;
 
@@ -42,6 +61,11 @@ my $not_known = qr/^Applied: 0\.\nNot applied: 0\.\nSent, but whether it was app
 #	fault		of the simulator: one or several
 #	url			where the server leads instead of to the simulator
 #	options		of the server
+#	limits		options that it has while the phase is armed
+#	other		what another session of the server has sent before
+#	until		what the quota shows then
+#	stays		that session goes on until the phase is healed
+#	waiting		the quota shows that so many requests wait for it
 #	in_flight	requests that the simulator has not answered, 0 if not given
 #	requests	that it has seen, where in_flight does not tell enough
 #	least		the same, at least
@@ -95,6 +119,39 @@ my @reads = (
 		},
 		sql => $fan_out,
 		least => 1 + 2,
+	},
+	{
+		name => 'for a token of the quota',
+		%bucket,
+		sql => $list,
+		waiting => 1,
+	},
+	{
+		name => 'for a slot of the quota',
+		%slot,
+		sql => $list,
+		waiting => 1,
+		in_flight => 1,
+	},
+	{
+		name => 'where another session was told to come later',
+		%held,
+		sql => $list,
+		waiting => 1,
+	},
+	{
+		name => 'in a fan-out, for a token of the quota',
+		%bucket,
+		sql => "$fan_out WHERE service_account_id BETWEEN 2 AND 4 "
+		  . 'AND service_account_id IN (2, 3, 4)',
+		waiting => 3,
+	},
+	{
+		name => 'in a create that has no slot yet',
+		%slot,
+		sql => $create,
+		waiting => 1,
+		in_flight => 1,
 	},
 	{
 		name => 'in a FETCH',
@@ -232,6 +289,28 @@ my @commits = (
 		commit => $not_sent,
 	},
 	{
+		name => 'at COMMIT, for a token of the quota',
+		%bucket,
+		sql => $add,
+		waiting => 1,
+		commit => $not_sent,
+	},
+	{
+		name => 'at COMMIT, for a slot of the quota',
+		%slot,
+		sql => $add,
+		waiting => 1,
+		in_flight => 1,
+		commit => $not_sent,
+	},
+	{
+		name => 'at COMMIT, where another session was told to come later',
+		%held,
+		sql => $add,
+		waiting => 1,
+		commit => $not_sent,
+	},
+	{
 		name => 'at COMMIT, looking for who is to blame',
 		fault => [ { method => 'POST', status => 404 }, $hang ],
 		sql => $add,
@@ -278,7 +357,8 @@ my @commits = (
 # What the test's cluster needs in its postgresql.conf.
 sub config
 {
-	return 'max_connections = ' . (@reads + @commits + 20) . "\n";
+	return 'max_connections = ' . (@reads + @commits + 30) . "\n"
+	  . "shared_preload_libraries = 'mixpanel_sa_fdw'\n";
 }
 
 # Builds a resolver that hangs, in a folder, and puts it into the environment
@@ -337,8 +417,9 @@ sub new
 	  if $ENV{MP_HANGING_WHILE};
 	$self->{phases} = [
 		map { $self->_add({ %{$_} }) }
-		grep { !$_->{url} || $self->{urls}{ $_->{url} } } @reads,
-		@commits
+		grep { !$_->{url} || $self->{urls}{ $_->{url} } }
+		# Those that share a quota take theirs while there are any.
+		sort { !$a->{other} <=> !$b->{other} } @reads, @commits
 	];
 	return $self;
 }
@@ -416,13 +497,81 @@ sub arm
 	my $fault = $phase->{fault} // [];
 
 	$self->_take_connections;
+	$self->_unlimit($phase);
 	$phase->{simulator}->reset;
 	$phase->{simulator}->fault(%{$_})
 	  foreach ref $fault eq 'ARRAY' ? @{$fault} : $fault;
 	$self->_lead($phase, $self->{urls}{ $phase->{url} }) if $phase->{url};
-	$self->_lead($phase, $phase->{simulator}->another_url)
+	$self->_lead($phase, $phase->{limited_url} // $phase->{simulator}->another_url)
 	  unless $phase->{url};
+	$self->_limit($phase) if $phase->{other};
 	return;
+}
+
+# Have another session use up what the quota gives.  A phase's quota stays its
+# own, for there are not many of them.
+sub _limit
+{
+	my ($self, $phase) = @_;
+	my $is_so = sub { $self->quota($phase, $phase->{until}) eq 't' };
+
+	$phase->{limited_url} = $phase->{leads_to};
+	$self->{test}->rows(_options($phase, 'ADD')) if $phase->{limits};
+	$phase->{limited} = 1;
+	return if $is_so->();
+	$phase->{other_session} = $self->session($phase)->begin($phase->{other});
+	MixpanelTest::wait_until($is_so)
+	  or die "$phase->{name}: not $phase->{until}\n";
+	$self->_end_other($phase) unless $phase->{stays};
+	return;
+}
+
+sub _unlimit
+{
+	my ($self, $phase) = @_;
+
+	return unless delete $phase->{limited};
+	$self->_end_other($phase);
+	$self->{test}->rows(_options($phase, 'DROP')) if $phase->{limits};
+	return;
+}
+
+# What it has in flight goes with its statement.
+sub _end_other
+{
+	my ($self, $phase) = @_;
+	my $other = delete $phase->{other_session} // return;
+
+	$self->{test}->rows('SELECT pg_cancel_backend(' . $other->pid . ')');
+	$other->end;
+	$other->quit;
+	return;
+}
+
+# Add the phase's limits to its server, or drop them; max_retry_wait is there
+# already.
+sub _options
+{
+	my ($phase, $action) = @_;
+	my %limits = %{ $phase->{limits} };
+	my $longest = delete $limits{max_retry_wait};
+	my @changes = map { "$action $_" . ($action eq 'ADD' ? " '$limits{$_}'" : '') }
+	  sort keys %limits;
+
+	push @changes, 'SET max_retry_wait \''
+	  . ($action eq 'ADD' ? $longest : $patience{max_retry_wait}) . '\''
+	  if $longest;
+	return "ALTER SERVER $phase->{schema} OPTIONS (" . join(', ', @changes)
+	  . ')';
+}
+
+# A row of mixpanel_sa_fdw_quota() of the phase.
+sub quota
+{
+	my ($self, $phase, $columns) = @_;
+
+	return $self->{test}->rows("SELECT $columns FROM mixpanel_sa_fdw_quota() "
+		  . "WHERE base_url = '$phase->{leads_to}'");
 }
 
 # Those of the silent listener would fill its queue; forget the ones that the
@@ -446,6 +595,7 @@ sub heal
 {
 	my ($self, $phase) = @_;
 
+	$self->_unlimit($phase);
 	$phase->{simulator}->clear_faults;
 	$self->_lead($phase, $phase->{simulator}->another_url);
 	return;
@@ -455,6 +605,7 @@ sub _lead
 {
 	my ($self, $phase, $url) = @_;
 
+	$phase->{leads_to} = $url;
 	$self->{test}->rows(
 		"ALTER SERVER $phase->{schema} OPTIONS (SET base_url '$url')");
 	return;
@@ -504,6 +655,9 @@ sub is_there
 	  if defined $phase->{requests}
 	  && $phase->{requests} != $counts->{requests};
 	return 0 if $counts->{requests} < ($phase->{least} // 0);
+	return 0
+	  if $phase->{waiting}
+	  && $self->quota($phase, 'waiting') ne $phase->{waiting};
 	return $self->{test}->rows("SELECT wait_event_type = '$waits' "
 		  . "FROM pg_stat_activity WHERE pid = $pid") eq 't';
 }
