@@ -311,6 +311,51 @@ subtest 'deleting what was created is not cut short' => sub {
 	$session->quit;
 };
 
+# What the whole cluster may send is used up; an undo goes before all else.
+foreach my $call ('pg_cancel_backend', 'pg_terminate_backend')
+{
+	foreach my $limit ('rate_limit', 'shared_concurrency')
+	{
+		subtest "$call: what was created is deleted, $limit or not" => sub {
+			$test->start_over->move;
+			my $before = $simulator->state;
+			my $other = $test->connect;
+			my $session = $test->connect;
+
+			$test->options(max_retry_wait => '120min',
+				$limit => $limit eq 'rate_limit' ? '2/h' : 1);
+			$session->rows("BEGIN; $create");
+			$simulator->fault(method => 'GET', hang => 'headers');
+			$other->begin('TABLE mp.service_accounts');
+			ok($simulator->wait_for_in_flight(1), 'another has the last');
+			$session->begin('TABLE mp.service_accounts');
+			ok( MixpanelTest::wait_until(
+					sub {
+						$test->rows('SELECT sum(waiting) '
+							  . 'FROM mixpanel_sa_fdw_quota()') eq '1';
+					}),
+				'it waits for the quota');
+			$test->rows("SELECT $call(" . $session->pid . ')');
+			is_deeply(
+				[
+					grep { $_->{level} eq 'WARNING' }
+					  @{ $session->end->{notices} }
+				],
+				[],
+				'no warning');
+			ok(backend_gone($test, $session->pid), 'the backend ends')
+			  if $call eq 'pg_terminate_backend';
+			is_deeply($simulator->state, $before, 'nothing is changed');
+			is( $test->rows('SELECT sum(waiting), sum(in_flight) '
+					  . 'FROM mixpanel_sa_fdw_quota()'),
+				'0|1', 'nothing is left but what the other has');
+			$test->rows('SELECT pg_cancel_backend(' . $other->pid . ')');
+			is($other->end->{code}, '57014', 'the other');
+			$_->quit foreach $session, $other;
+		};
+	}
+}
+
 subtest 'a fast shutdown waits for both' => sub {
 	$test->start_over;
 	my $before = $simulator->state;
