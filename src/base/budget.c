@@ -26,6 +26,8 @@
 
 static MpBudgetPart *own_part(const MpBudgetSeat *seat);
 static bool is_even(const MpBudget *budget, int64_t now);
+static void change_rate(MpBudget *budget, const MpRate *rate, int64_t now);
+static int64_t even_step(const MpRate *rate);
 static int64_t interval(const MpBudget *budget, int64_t now);
 static int64_t reserve_token(MpBudgetSeat *seat, const MpBudgetWish *wish);
 static void take_token(MpBudget *budget, int64_t now);
@@ -62,6 +64,7 @@ mp_budget_enter(MpBudgetSeat *seat, const MpBudgetWish *wish, int64_t *wait)
 	if (*wait > 0)
 		return MP_BUDGET_HELD;
 	*wait = 0;
+	change_rate(budget, &wish->limits.rate, wish->now);
 	if (wish->urgent)
 		take_token(budget, wish->now);
 	else
@@ -217,18 +220,48 @@ is_even(const MpBudget *budget, int64_t now)
 	return now < budget->even_until;
 }
 
-/* Between two tokens, where there is a rate. */
-static int64_t
-interval(const MpBudget *budget, int64_t now)
+/* What was taken at another rate takes the time of this one to come back, and
+ * no longer than a bucket that is empty. */
+static void
+change_rate(MpBudget *budget, const MpRate *rate, int64_t now)
 {
-	const MpRate *rate = &budget->limits.rate;
+	double		taken;
+
+	if (rate->number == 0 || (rate->number == budget->rate.number &&
+							  rate->period == budget->rate.period))
+		return;
+	if (budget->rate.number > 0 && budget->full_at > now)
+	{
+		taken = (double) (budget->full_at - now) /
+			(double) even_step(&budget->rate);
+		if (taken > rate->number)
+			taken = rate->number;
+		budget->full_at = now +
+			(int64_t) (taken * (double) even_step(rate));
+	}
+	budget->rate = *rate;
+}
+
+/* Between two tokens that come evenly. */
+static int64_t
+even_step(const MpRate *rate)
+{
 	int64_t		time;
 
 	assert(rate->number > 0);
 	time = (int64_t) rate->period * 1000 / rate->number;
+	return time > 0 ? time : 1;
+}
+
+/* Between two tokens, where there is a rate. */
+static int64_t
+interval(const MpBudget *budget, int64_t now)
+{
+	int64_t		time = even_step(&budget->limits.rate);
+
 	if (is_even(budget, now))
 		time += time / EVEN_STRETCH;
-	return time > 0 ? time : 1;
+	return time;
 }
 
 /* How long until the member's token comes; 0: it is there. */

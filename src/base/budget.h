@@ -11,7 +11,8 @@
  * Three things hold a request back:
  *	 a hold			the server has said when to come again (Retry-After)
  *	 a token		of a bucket as large as the number of the rate, full at
- *					first, which gets that many in each period
+ *					first, which gets that many in each period; where the rate
+ *					is another than before, as many have been taken
  *	 a slot			of the requests that may be in flight at once
  *
  * Fairness: a member has one token reserved at most, and stands once at most
@@ -50,7 +51,8 @@ typedef struct MpBudget
 {
 	int64_t		not_before;		/* end of the hold */
 	uint32_t	holds;			/* how often it was moved on */
-	int64_t		full_at;		/* when the bucket would be full again */
+	int64_t		full_at;		/* when the bucket would be full again, */
+	MpRate		rate;			/* at this rate: the last that asked for one */
 	int64_t		even_until;		/* tokens come one by one: the server has
 								 * refused what a full bucket let pass */
 	int64_t		requests;		/* let pass */

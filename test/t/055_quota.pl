@@ -202,6 +202,11 @@ subtest 'rate_limit' => sub {
 	MixpanelTest::error_is($test->connect->run($sql), '53400',
 		'nor by another session');
 
+	# A higher one counts at once, for all.
+	$test->options(rate_limit => '1000/s');
+	is($test->rows($sql), 450, 'where the limit is raised, it is sent');
+	is($test->connect->run($sql)->{rows}, 450, 'by others too');
+
 	# What was created is deleted again all the same.
 	limited_place({}, rate_limit => '1/h');
 	$result = $test->run('BEGIN; INSERT INTO mp.service_accounts (username) '

@@ -283,6 +283,28 @@ test_reservations(void)
 	is_int(pass(2), MP_BUDGET_GO, "a new one is full");
 }
 
+/* Another rate than before: as many tokens have been taken. */
+static void
+test_changed_rate(void)
+{
+	begin(60, 3600000, 0);
+	is_int(burst(0, 1000), 60, "an hour's tokens");
+	is_int(pass(1), MP_BUDGET_NO_TOKEN, "none is left");
+	limits.rate.number = 1000;
+	limits.rate.period = 1000;
+	is_int(burst(1, 1000), 940, "a higher rate counts at once");
+	limits.rate.number = 2;
+	limits.rate.period = 3600000;
+	is_int(pass(2), MP_BUDGET_NO_TOKEN, "so does a lower one");
+	is_int(wait, 1800 * SECOND, "of which the bucket is empty");
+	limits.rate.number = 0;
+	is_int(pass(3), MP_BUDGET_GO, "without a rate all pass");
+	limits.rate.number = 2;
+	is_int(pass(2), MP_BUDGET_NO_TOKEN, "which gives nothing back");
+	now += 1800 * SECOND;
+	is_int(pass(2), MP_BUDGET_GO, "the time does");
+}
+
 int
 main(void)
 {
@@ -294,5 +316,6 @@ main(void)
 	test_slots();
 	test_line();
 	test_reservations();
+	test_changed_rate();
 	return done_testing();
 }
