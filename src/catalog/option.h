@@ -37,6 +37,10 @@ extern MpSettings *mp_option_resolve(Oid table, Oid server, Oid user);
 /* The same without the user's mapping: for EXPLAIN and planning. */
 extern MpSettings *mp_option_resolve_public(Oid table, Oid server);
 
+/* The same of each foreign table of these servers, as a list: a table may have
+ * an organization of its own. */
+extern List *mp_option_resolve_tables(const List *servers);
+
 /*
  * Before the first request: raises HV002 if organization_id (where
  * `organization` says that it is needed), username or secret are missing.

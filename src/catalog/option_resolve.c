@@ -9,10 +9,15 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_foreign_table.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "catalog/option.h"
@@ -65,6 +70,28 @@ mp_option_resolve_public(Oid table, Oid server)
 	if (ftable != NULL)
 		apply_options(settings, ftable->options, MP_ON_TABLE);
 	return settings;
+}
+
+List *
+mp_option_resolve_tables(const List *servers)
+{
+	Relation	catalog = table_open(ForeignTableRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0,
+										  NULL);
+	List	   *found = NIL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_foreign_table table = (Form_pg_foreign_table) GETSTRUCT(tuple);
+
+		if (list_member_oid(servers, table->ftserver))
+			found = lappend(found, mp_option_resolve_public(table->ftrelid,
+															InvalidOid));
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
 }
 
 /* GetUserMapping() would say it without a hint. */

@@ -13,7 +13,6 @@
 #include "access/table.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_foreign_server.h"
-#include "catalog/pg_foreign_table.h"
 #include "fmgr.h"
 #include "foreign/foreign.h"
 #include "funcapi.h"
@@ -41,7 +40,6 @@ typedef struct Visible
 } Visible;
 
 static List *visible_places(void);
-static List *add_tables(List *places, List *servers);
 static List *add_place(List *places, const MpSettings *settings);
 static bool is_visible(const MpQuota *quota, List *places);
 static void put_row(ReturnSetInfo *result, const MpQuota *quota);
@@ -75,6 +73,7 @@ visible_places(void)
 	List	   *servers = NIL;
 	List	   *places = NIL;
 	HeapTuple	tuple;
+	ListCell   *cell;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -90,28 +89,8 @@ visible_places(void)
 	}
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
-	return add_tables(places, servers);
-}
-
-/* A table may have an organization of its own. */
-static List *
-add_tables(List *places, List *servers)
-{
-	Relation	catalog = table_open(ForeignTableRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0,
-										  NULL);
-	HeapTuple	tuple;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_foreign_table table = (Form_pg_foreign_table) GETSTRUCT(tuple);
-
-		if (list_member_oid(servers, table->ftserver))
-			places = add_place(places, mp_option_resolve_public(table->ftrelid,
-																InvalidOid));
-	}
-	systable_endscan(scan);
-	table_close(catalog, AccessShareLock);
+	foreach(cell, mp_option_resolve_tables(servers))
+		places = add_place(places, lfirst(cell));
 	return places;
 }
 

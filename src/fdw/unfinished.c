@@ -75,7 +75,8 @@ typedef struct Search
 	const char *base_url;
 	MpSettings *settings;		/* with the caller's credentials; NULL: not
 								 * needed yet */
-	int64		organization;	/* of the server */
+	int64		organization;	/* of the server; */
+	List	   *tables;			/* of MpSettings: those of its tables */
 	List	   *left;			/* of MpLeft: to be told of the server */
 	HTAB	   *known;			/* of Known: of those that are asked for */
 	List	   *groups;			/* of NameGroup: likewise */
@@ -162,6 +163,9 @@ select_left(Search *search, List *all)
 	};
 	ListCell   *cell;
 
+	if (all != NIL)
+		search->tables =
+			mp_option_resolve_tables(list_make1_oid(search->server));
 	search->known = hash_create("mixpanel_sa_fdw accounts", 64, &control,
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	foreach(cell, all)
@@ -188,16 +192,27 @@ is_left(const MpEntry *entry)
 }
 
 /*
- * Noted under this server, or for its organization under another: a server or
- * a database that was dropped is told of by the one that takes its place.
+ * Noted under this server, or for an organization of it or of its tables under
+ * another: a server or a database that was dropped is told of by the one that
+ * takes its place.
  */
 static bool
 belongs(const Search *search, const MpEntry *entry)
 {
-	return (entry->database == MyDatabaseId &&
-			entry->server == search->server) ||
-		(entry->organization == search->organization &&
-		 is_asked(search, entry));
+	ListCell   *cell;
+
+	if (entry->database == MyDatabaseId && entry->server == search->server)
+		return true;
+	if (!is_asked(search, entry))
+		return false;
+	foreach(cell, search->tables)
+	{
+		const MpSettings *table = lfirst(cell);
+
+		if (table->organization_id == entry->organization)
+			return true;
+	}
+	return entry->organization == search->organization;
 }
 
 /* Another API than it was created with knows nothing of an account. */
@@ -385,7 +400,10 @@ exists(const Search *search, int64 organization, int64 account)
 
 /* ---- accounts whose id is known ---- */
 
-/* An id is given only of an account that certainly was left behind. */
+/*
+ * An id is given only of an account that certainly was left behind.  One that
+ * the API does not list may be one that it does not list yet.
+ */
 static void
 report_account(Search *search, MpLeft *left)
 {
@@ -394,7 +412,10 @@ report_account(Search *search, MpLeft *left)
 
 	if (is_asked(search, entry) &&
 		!exists(search, entry->organization, entry->account))
-		search->gone = lappend(search->gone, left);
+	{
+		if (GetCurrentTimestamp() > entry->until)
+			search->gone = lappend(search->gone, left);
+	}
 	else if (entry->state == MP_ENTRY_UNKNOWN)
 		add_row(search, entry, 0, psprintf("%s: service account " INT64_FORMAT,
 										   words, entry->account));

@@ -68,7 +68,7 @@ static int	add_entry(MpEntry *entry, const MpSettings *settings);
 static bool make_durable(uint64 xid);
 MP_NORETURN static void refuse_entry(void);
 static void need_slot(void);
-static bool is_slot_usable(int fd);
+static bool is_slot_usable(int fd, const char *path);
 static void take_slot(void);
 static void make_folder(void);
 static int	open_slot(const char *path);
@@ -230,22 +230,29 @@ need_slot(void)
 	}
 	if (own_count == 0 && slot_fd >= 0)
 	{
+		char	   *path = mp_slot_path(slot_number);
+
 		if (!slot_failed)
 			cut_slot(slot_fd);
-		if (slot_failed || slot_size > FULL_SLOT || !is_slot_usable(slot_fd))
+		if (slot_failed || slot_size > FULL_SLOT ||
+			!is_slot_usable(slot_fd, path))
 			close_slot();
+		pfree(path);
 	}
 	if (slot_fd < 0)
 		take_slot();
 }
 
-/* Somebody may have removed the file. */
+/* Somebody may have removed the file, or moved it or its folder to where
+ * nobody looks. */
 static bool
-is_slot_usable(int fd)
+is_slot_usable(int fd, const char *path)
 {
-	struct stat status;
+	struct stat opened;
+	struct stat found;
 
-	return fstat(fd, &status) == 0 && status.st_nlink > 0;
+	return fstat(fd, &opened) == 0 && lstat(path, &found) == 0 &&
+		opened.st_ino == found.st_ino && opened.st_dev == found.st_dev;
 }
 
 /* Take the first slot file that no running backend owns */
@@ -284,16 +291,25 @@ make_folder(void)
 						MP_JOURNAL_FOLDER)));
 }
 
-/* -1 where it has an owner, or is no file of ours. */
+/*
+ * -1 where it has an owner, or something is there that cannot be opened: no
+ * file, or one that is not ours.  It raises what keeps a new file from being
+ * made.
+ */
 static int
 open_slot(const char *path)
 {
 	int			fd = mp_slot_open(path, O_RDWR | O_CREAT);
+	int			failure = errno;
+	struct stat status;
 
-	if (fd < 0 && errno != EINVAL && errno != ELOOP && errno != EISDIR)
+	if (fd < 0 && lstat(path, &status) != 0)
+	{
+		errno = failure;
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\": %m", path)));
+	}
 	if (fd >= 0 && !mp_slot_lock(fd, true))
 	{
 		int			error = errno;
@@ -322,7 +338,7 @@ adopt_slot(int fd, const char *path)
 		mp_slot_read(fd, path, &slot);
 		if (slot.verdict == MP_SLOT_FINE && slot.size == 0)
 			sync_names(path);
-		fine = slot.verdict == MP_SLOT_FINE && is_slot_usable(fd) &&
+		fine = slot.verdict == MP_SLOT_FINE && is_slot_usable(fd, path) &&
 			settle_slot(fd, &slot);
 	}
 	PG_CATCH();

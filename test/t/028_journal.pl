@@ -131,8 +131,6 @@ my $remove = 'DELETE FROM mp.service_accounts WHERE id IN (SELECT '
 $test->rows($remove);
 is($test->rows($unfinished), '', 'nothing is named once it is deleted');
 is(id_of('third'), undef, 'and it is');
-is($test->logged($unfinished)->{rows}, '', 'then it is forgotten');
-is_deeply([ $test->calls ], [], 'and nothing is asked for');
 ok(defined id_of($_), "what was committed is there: $_")
   foreach qw(fine first second);
 
@@ -395,6 +393,36 @@ is_deeply(
 like($told->{rows}, qr/^account\|lost\|/m, 'what can be read is told');
 $test->rows(create('goes on'));
 
+# Files that nobody may open do not keep others from creating.
+my @closed = map { "$journal/slot.$_" } 0 .. 9;
+
+foreach my $path (grep { !-e $_ } @closed)
+{
+	append_to_file($path, '');
+}
+chmod 0000, @closed;
+$session = $test->connect;
+$session->rows('BEGIN; ' . create('around'));
+$simulator->fault(method => 'DELETE', status => 403, count => 0);
+$session->run('ROLLBACK');
+like($test->rows($unfinished), qr/^account\|around\|/m,
+	'where files cannot be opened, the next one is taken');
+chmod 0600, grep { -f $_ } @closed;
+chmod 0700, "$journal/slot.8";
+
+# A folder that is moved takes the files of running backends with it.
+rename $journal, "$journal.moved" or die "rename: $!";
+$session->rows('BEGIN; ' . create('moved'));
+$session->run('ROLLBACK');
+like($test->rows($unfinished), qr/^account\|moved\|/m,
+	'a folder that was moved is missed');
+$session->quit;
+$simulator->clear_faults;
+system('rm', '-r', $journal) == 0 or die 'rm';
+rename "$journal.moved", $journal or die "rename: $!";
+$simulator->control('DELETE', 'accounts/' . id_of($_)) foreach qw(around moved);
+$test->fresh;
+
 # ---- a cancel ----
 
 $simulator->fault(method => 'GET', hang => 'headers');
@@ -455,9 +483,34 @@ like($told->{notices}[0]{message}, qr/is ignored: it was written by another/,
 	'and a warning says so');
 $place->stop;
 
-# ---- transaction ids that the commit log does not know ----
+# ---- an account that the API does not show yet ----
 
 my $old = MixpanelTest->new('old');
+
+$old->options(connect_timeout => '2s', request_timeout => '6s',
+	max_retry_wait => '1s', max_retries => 0);
+$old->simulator->control('POST', 'set',
+	{ list_lag_ms => 600_000, get_lag_ms => 600_000 });
+$old->simulator->fault(method => 'DELETE', status => 403, count => 0);
+$old->run('BEGIN; ' . create('late') . '; ROLLBACK');
+$old->simulator->clear_faults;
+$old->fresh;
+is($old->rows($unfinished), '', 'an account that is not listed is not named');
+$old->simulator->control('POST', 'set', { list_lag_ms => 0, get_lag_ms => 0 });
+like($old->rows($unfinished), qr/^account\|late\|\d+\|/,
+	'and not forgotten, for it may be listed later');
+$old->rows($remove);
+is($old->rows($unfinished), '', 'until it is deleted');
+$old->fresh;
+ok( MixpanelTest::wait_until(
+		sub {
+			$old->logged($unfinished)->{rows} eq '' && !$old->calls;
+		}),
+	'after a while it is forgotten, and nothing is asked for');
+$old->default_options;
+
+# ---- transaction ids that the commit log does not know ----
+
 
 # A creation whose transaction a crash cuts off; then the next transaction gets
 # an id that the id of this one tells.
@@ -526,6 +579,10 @@ like($database->run($unfinished)->{rows},
 $database->rows('ALTER SERVER mixpanel OPTIONS (SET organization_id \'124\')');
 unlike($database->run($unfinished)->{rows},
 	qr/lost/, 'one of another organization does not');
+$database->rows('ALTER FOREIGN TABLE mp.service_accounts '
+	  . 'OPTIONS (ADD organization_id \'123\')');
+like($database->run($unfinished)->{rows},
+	qr/^account\|lost\|/m, 'unless a table of it is of that organization');
 $database->quit;
 $test->rows('ALTER SERVER mixpanel OPTIONS (SET base_url \'http://127.0.0.1:1\')');
 like($test->run($unfinished)->{rows},
