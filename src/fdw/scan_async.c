@@ -39,15 +39,18 @@ mixpanelForeignAsyncConfigureWait(AsyncRequest *areq)
 	ForeignScanState *node = (ForeignScanState *) areq->requestee;
 	MpScan	   *scan = node->fdw_state;
 	AppendState *append = (AppendState *) areq->requestor;
+	int			descriptor;
 
 	if (mp_fetch_ready(scan->fetch))
 	{
 		complete(areq);
 		mp_session_make_readable();
 	}
+	/* also where another scan has brought it: more may have been begun */
+	descriptor = mp_session_descriptor();
 	if (areq->callback_pending && is_first(areq))
 		AddWaitEventToSet(append->as_eventset, WL_SOCKET_READABLE,
-						  mp_session_descriptor(), NULL, areq);
+						  descriptor, NULL, areq);
 }
 
 void

@@ -25,7 +25,7 @@
  * clocks of file systems are coarse. */
 #define UNSETTLED	2
 
-static void trust_system(CURL *easy);
+static void trust_system(const MpRequest *request, CURL *easy);
 static bool read_bundle(MpRequest *request);
 static bool is_current(const MpHttpBundle *bundle, const char *path);
 static MpHttpBundle *make_bundle(MpRequest *request);
@@ -41,7 +41,7 @@ mp_http_authority_set(MpRequest *request, CURL *easy)
 {
 	if (request->settings->ca_file == NULL)
 	{
-		trust_system(easy);
+		trust_system(request, easy);
 		return true;
 	}
 	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
@@ -67,11 +67,15 @@ mp_http_authority_release(MpHttpBundle *bundle)
  * than all the rest of a request.
  */
 static void
-trust_system(CURL *easy)
+trust_system(const MpRequest *request, CURL *easy)
 {
 	char	   *bundle = NULL;
 	struct stat status;
 
+	/* certificates are looked at on no other way */
+	if (request->settings->proxy == NULL &&
+		!mp_http_uses_tls(request))
+		return;
 	curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
 	if (bundle == NULL || stat(bundle, &status) != 0 || status.st_size == 0)
 		return;

@@ -101,39 +101,49 @@ mp_http_set_trace(MpHttp *http, MpHttpTrace trace, void *context)
 }
 
 int
-mp_http_descriptor(const MpHttp *http)
+mp_http_descriptor(MpHttp *http)
 {
+	(void) mp_poller_arm(http->poller);
+	http->waited = true;
 	return mp_poller_descriptor(http->poller);
 }
 
 /*
  * Sockets come before deadlines: to a caller that was away for long, bytes may
- * have come in time.
+ * have come in time.  They are looked at again only if there may be more, or
+ * one can be written to: an answer that comes meanwhile ends the next wait.
+ * Where nothing is on the wire, only a wait can have ended for one, an idle
+ * connection's.
  */
 void
 mp_http_run(MpHttp *http)
 {
-	sigset_t	saved;
 	int			round;
+	bool		ready = http->on_wire.first != NULL || http->waited;
+	bool		full;
 	bool		more = true;
 
-	mp_http_block_signals(&saved);
-	http->late = http->armed < mp_http_now() - LATE && http->armed > 0;
+	http->running = true;
+	http->late = http->due < mp_http_now() - LATE && http->due > 0;
+	http->waited = false;
 	for (round = 0; more && round < MAX_ROUNDS; round++)
 	{
 		resume_paused(http);
-		more = act_on_sockets(http);
+		full = ready && act_on_sockets(http);
 		act_on_timers(http);
 		end_finished(http);
-		if (!more)
+		if (!full)
 			end_silent(http);
 		end_backoffs(http);
-		if (fill_windows(http) ||
-			lanes_due(http, mp_http_now()) <= mp_http_now())
-			more = true;
+		ready = full || mp_poller_may_write(http->poller);
+		more = fill_windows(http) || full ||
+			lanes_due(http, mp_http_now()) <= mp_http_now();
 	}
 	arm_timer(http);
-	mp_http_unblock_signals(&saved);
+	http->running = false;
+	if (http->masked)
+		mp_http_unblock_signals(&http->mask);
+	http->masked = false;
 }
 
 void
@@ -168,7 +178,6 @@ open_pool(MpHttp *http)
 {
 	int			i;
 
-	mp_http_note_timer(http);
 	mp_http_retry_seed(http, mp_http_microseconds());
 	http->poller = open_poller();
 	if (http->poller == NULL)
@@ -237,12 +246,7 @@ act_on_sockets(MpHttp *http)
 	int			i;
 
 	for (i = 0; i < count; i++)
-	{
-		if (events[i].fd >= 0)
-			act_on_socket(http, &events[i]);
-		else
-			mp_http_note_timer(http);
-	}
+		act_on_socket(http, &events[i]);
 	return count == EVENTS_AT_ONCE;
 }
 

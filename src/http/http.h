@@ -167,8 +167,12 @@ extern MpHttp *mp_http_create(void);
 /* Cancels what is under way, closes all.  Its requests must be freed first. */
 extern void mp_http_destroy(MpHttp *http);
 
-/* Readable whenever mp_http_run() has something to do, timers included. */
-extern int	mp_http_descriptor(const MpHttp *http);
+/*
+ * Readable whenever mp_http_run() has something to do, timers included.
+ * Always the same, but asked for before each wait: that is how the pool knows
+ * of the wait.
+ */
+extern int	mp_http_descriptor(MpHttp *http);
 
 /* Make the descriptor readable: for one that shares it and has work left. */
 extern void mp_http_wake(MpHttp *http);

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "http/http_state.h"
 
@@ -31,22 +32,8 @@ static const char *state_name(MpHttpState state);
 void
 mp_http_set_timer(MpHttp *http, int64_t due)
 {
-	int64_t		now = mp_http_now();
-	int64_t		delay = due > now ? due - now : 0;
-
-	assert(due >= 0);
-	if (due == http->armed)
-		return;
-	if (due == MP_HTTP_NEVER)
-		delay = -1;
-	if (mp_poller_set_timer(http->poller, delay))
-		http->armed = due;
-}
-
-void
-mp_http_note_timer(MpHttp *http)
-{
-	http->armed = MP_HTTP_NEVER;
+	mp_poller_set_timer(http->poller, due);
+	http->due = due;
 }
 
 void
@@ -62,6 +49,15 @@ mp_http_block_signals(sigset_t *saved)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, saved);
+}
+
+void
+mp_http_mask_run(MpHttp *http)
+{
+	assert(http->running);
+	if (!http->masked)
+		mp_http_block_signals(&http->mask);
+	http->masked = true;
 }
 
 void
@@ -135,6 +131,12 @@ const char *
 mp_http_url(const MpRequest *request)
 {
 	return request->hop_url != NULL ? request->hop_url : request->url;
+}
+
+bool
+mp_http_uses_tls(const MpRequest *request)
+{
+	return strncasecmp(request->url, "https:", 6) == 0;
 }
 
 char *

@@ -207,7 +207,11 @@ struct MpHttp
 {
 	/* http.c */
 	MpPoller   *poller;
-	bool		late;			/* this run comes long after `armed` */
+	bool		late;			/* this run comes long after `due` */
+	bool		waited;			/* for the descriptor, since the last run */
+	bool		running;
+	bool		masked;			/* this run has blocked signals */
+	sigset_t	mask;			/* as it was before that */
 	MpHttpLane	lanes[MP_HTTP_LANE_COUNT];
 	CURLSH	   *share;			/* names resolved, TLS sessions */
 	struct curl_slist *headers; /* of every request */
@@ -216,7 +220,7 @@ struct MpHttp
 	void	   *trace_context;
 
 	/* http_state.c */
-	int64_t		armed;			/* ms: what the timer is set to; 0: at once */
+	int64_t		due;			/* ms: what the timer is set to; 0: at once */
 	MpHttpList	on_wire;
 	MpHttpList	backing_off;
 
@@ -347,15 +351,15 @@ extern void mp_http_place_tell(const MpHttp *http, MpHttpPlace *place);
 /* Make the pool's descriptor readable at `due` (ms); NEVER takes that back. */
 extern void mp_http_set_timer(MpHttp *http, int64_t due);
 
-/* The timer has run out, and is not set any more. */
-extern void mp_http_note_timer(MpHttp *http);
-
 /*
  * libcurl resolves names in threads, which inherit the signal mask of the
- * moment they are made: the program's handlers must never run in them.
+ * moment they are made: the program's handlers must never run in them.  A run
+ * of the pool, which most often resolves none, blocks signals only once
+ * libcurl says that it is about to, and then until it ends.
  */
 extern void mp_http_block_signals(sigset_t *saved);
 extern void mp_http_unblock_signals(const sigset_t *saved);
+extern void mp_http_mask_run(MpHttp *http);
 
 /*
  * The only function that changes a request's state: into another list, in or
@@ -366,6 +370,9 @@ extern void mp_http_set_state(MpRequest *request, MpHttpState state,
 
 /* Where the request goes now. */
 extern const char *mp_http_url(const MpRequest *request);
+
+/* By https?  No redirect leads to another scheme. */
+extern bool mp_http_uses_tls(const MpRequest *request);
 
 /* A copy of text, or NULL when out of memory or text is NULL. */
 extern char *mp_http_copy(const char *text);

@@ -3,12 +3,14 @@
  * http/poller.c
  *		epoll with a timerfd: Linux.
  *
- * Owns the kernel's descriptors and nothing else: what is watched is known to
- * the kernel alone, so there is no table that could disagree with it.  Must
- * not know who watches or why.
+ * Owns the kernel's descriptors.  Which sockets are watched is known to the
+ * kernel alone, so there is no table that could disagree with it; what is
+ * known here is which of them are in the kernel's set for nothing.  Must not
+ * know who watches or why.
  *
  *-------------------------------------------------------------------------
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -17,18 +19,28 @@
 
 #include "http/poller.h"
 
-#define TIMER_EVENT		(-1)	/* MpPollerEvent.fd of the timer */
+#define TIMER_EVENT		(-1)	/* in the kernel's set, stands for the timer */
 #define EVENTS_AT_ONCE	64		/* taken by one call of the kernel */
+#define IDLE_AT_MOST	32
 
 struct MpPoller
 {
 	int			descriptor;
 	int			timer;			/* a timerfd, watched by descriptor */
+	int64_t		due;			/* ms: when the timer is to run out */
+	int64_t		armed;			/* ms: when the kernel's will, not after due
+								 * once somebody waits */
+	int			idle[IDLE_AT_MOST]; /* in the kernel's set, not watched */
+	int			idle_count;
+	bool		may_write;
 };
 
 static bool open_kernel(MpPoller *poller);
 static void close_kernel(MpPoller *poller);
+static void leave(MpPoller *poller, int fd);
+static bool forget_idle(MpPoller *poller, int fd);
 static int	take_some(MpPoller *poller, MpPollerEvent *events, int max);
+static void acknowledge_timer(MpPoller *poller);
 
 MpPoller *
 mp_poller_create(void)
@@ -38,6 +50,10 @@ mp_poller_create(void)
 
 	if (poller == NULL)
 		return NULL;
+	poller->due = MP_POLLER_NEVER;
+	poller->armed = MP_POLLER_NEVER;
+	poller->idle_count = 0;
+	poller->may_write = false;
 	if (!open_kernel(poller))
 	{
 		saved_errno = errno;
@@ -71,6 +87,12 @@ mp_poller_take(MpPoller *poller, MpPollerEvent *events, int max)
 	if (max <= 0)
 		return 0;
 	return take_some(poller, events, max);
+}
+
+bool
+mp_poller_may_write(const MpPoller *poller)
+{
+	return poller->may_write;
 }
 
 /*
@@ -113,15 +135,19 @@ mp_poller_watch(MpPoller *poller, int fd, int events)
 {
 	struct epoll_event event = {.data.fd = fd};
 
+	(void) forget_idle(poller, fd);
 	if (events == 0)
 	{
-		epoll_ctl(poller->descriptor, EPOLL_CTL_DEL, fd, &event);
+		leave(poller, fd);
 		return true;
 	}
 	if (events & MP_POLLER_READ)
 		event.events |= EPOLLIN;
 	if (events & MP_POLLER_WRITE)
+	{
 		event.events |= EPOLLOUT;
+		poller->may_write = true;
+	}
 
 	/* A descriptor that was closed has left the set: its number may be new. */
 	if (epoll_ctl(poller->descriptor, EPOLL_CTL_MOD, fd, &event) == 0)
@@ -131,20 +157,61 @@ mp_poller_watch(MpPoller *poller, int fd, int events)
 	return epoll_ctl(poller->descriptor, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+/*
+ * Nobody watches the socket any more.  Where there is no room to note that it
+ * stays in the kernel's set, it is taken out.
+ */
+static void
+leave(MpPoller *poller, int fd)
+{
+	struct epoll_event none = {0};
+
+	if (poller->idle_count < IDLE_AT_MOST)
+		poller->idle[poller->idle_count++] = fd;
+	else
+		epoll_ctl(poller->descriptor, EPOLL_CTL_DEL, fd, &none);
+}
+
+/* False if it is not one of those that nobody watches. */
+static bool
+forget_idle(MpPoller *poller, int fd)
+{
+	int			i;
+
+	for (i = 0; i < poller->idle_count; i++)
+	{
+		if (poller->idle[i] != fd)
+			continue;
+		poller->idle[i] = poller->idle[--poller->idle_count];
+		return true;
+	}
+	return false;
+}
+
+void
+mp_poller_set_timer(MpPoller *poller, int64_t due)
+{
+	assert(due >= 0);
+	poller->due = due;
+}
+
+/* Where the kernel's timer runs out sooner, one wait ends for nothing. */
 bool
-mp_poller_set_timer(MpPoller *poller, int64_t delay)
+mp_poller_arm(MpPoller *poller)
 {
 	struct itimerspec when = {{0, 0}, {0, 0}};
 
-	/* All zero disarms, so "at once" is a nanosecond. */
-	if (delay == 0)
+	if (poller->armed <= poller->due)
+		return true;
+	when.it_value.tv_sec = (time_t) (poller->due / 1000);
+	when.it_value.tv_nsec = (long) (poller->due % 1000) * 1000000;
+	/* all zero would disarm it */
+	if (poller->due == 0)
 		when.it_value.tv_nsec = 1;
-	else if (delay > 0)
-	{
-		when.it_value.tv_sec = (time_t) (delay / 1000);
-		when.it_value.tv_nsec = (long) (delay % 1000) * 1000000;
-	}
-	return timerfd_settime(poller->timer, 0, &when, NULL) == 0;
+	if (timerfd_settime(poller->timer, TFD_TIMER_ABSTIME, &when, NULL) != 0)
+		return false;
+	poller->armed = poller->due;
+	return true;
 }
 
 /* MP_POLLER_* bits of what epoll reports. */
@@ -168,22 +235,34 @@ take_some(MpPoller *poller, MpPollerEvent *events, int max)
 {
 	struct epoll_event ready[EVENTS_AT_ONCE];
 	int			count;
+	int			taken = 0;
 	int			i;
-	uint64_t	expirations;
 
+	poller->may_write = false;
 	count = epoll_wait(poller->descriptor, ready, max, 0);
-	if (count < 0)
-		return 0;
 	for (i = 0; i < count; i++)
 	{
-		events[i].fd = ready[i].data.fd;
-		events[i].events = translate(ready[i].events);
-		if (events[i].fd != TIMER_EVENT)
-			continue;
-		events[i].events = 0;
-		/* Nothing to read: set anew meanwhile, it will report again. */
-		if (read(poller->timer, &expirations, sizeof(expirations)) < 0)
-			continue;
+		int			fd = ready[i].data.fd;
+
+		if (fd == TIMER_EVENT)
+			acknowledge_timer(poller);
+		else if (forget_idle(poller, fd))
+			epoll_ctl(poller->descriptor, EPOLL_CTL_DEL, fd, &ready[i]);
+		else
+		{
+			events[taken].fd = fd;
+			events[taken++].events = translate(ready[i].events);
+		}
 	}
-	return count;
+	return taken;
+}
+
+/* The kernel's timer has run out: it is silent until it is armed again. */
+static void
+acknowledge_timer(MpPoller *poller)
+{
+	uint64_t	expirations;
+
+	if (read(poller->timer, &expirations, sizeof(expirations)) > 0)
+		poller->armed = MP_POLLER_NEVER;
 }

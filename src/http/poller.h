@@ -6,6 +6,12 @@
  * epoll with a timerfd, so Linux only.  Knows nothing
  * of libcurl, HTTP or PostgreSQL.  No function blocks or throws.
  *
+ * A request is short, and a call of the kernel may cost as much as all else
+ * that a request does here.  So the kernel is told late: of the timer when
+ * somebody is about to wait, and not at all where it would be told otherwise
+ * before that; and of a socket that nobody watches any more when it is ready,
+ * since most are watched again for the next request.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef MP_HTTP_POLLER_H
@@ -18,11 +24,13 @@
 #define MP_POLLER_WRITE 2
 #define MP_POLLER_ERROR 4		/* reported, never asked for */
 
+#define MP_POLLER_NEVER INT64_MAX	/* no time is due */
+
 typedef struct MpPoller MpPoller;
 
 typedef struct MpPollerEvent
 {
-	int			fd;				/* -1: the timer has run out */
+	int			fd;
 	int			events;			/* MP_POLLER_* bits */
 } MpPollerEvent;
 
@@ -34,9 +42,16 @@ extern void mp_poller_destroy(MpPoller *poller);
 
 /*
  * The descriptor that is readable while any watched socket is ready or the
- * timer has run out.  It stays the poller's and never changes.
+ * timer has run out; once in a while it is so for nothing, until
+ * mp_poller_take() is called.  It stays the poller's and never changes.
  */
 extern int	mp_poller_descriptor(const MpPoller *poller);
+
+/*
+ * To be called before a wait on the descriptor: else it does not tell of the
+ * timer.  False with errno set if the kernel refuses.
+ */
+extern bool mp_poller_arm(MpPoller *poller);
 
 /*
  * Watch fd for MP_POLLER_READ and/or MP_POLLER_WRITE, level-triggered;
@@ -46,14 +61,20 @@ extern int	mp_poller_descriptor(const MpPoller *poller);
 extern bool mp_poller_watch(MpPoller *poller, int fd, int events);
 
 /*
- * Let the timer run out once, `delay` milliseconds from now (0: at once);
- * replaces the earlier setting; -1 disarms.  False with errno set on failure.
+ * Has a socket been watched for writing since the last mp_poller_take()?  It
+ * may be ready at once, as it does not depend on an answer.
  */
-extern bool mp_poller_set_timer(MpPoller *poller, int64_t delay);
+extern bool mp_poller_may_write(const MpPoller *poller);
 
 /*
- * Up to `max` events that are there now; returns how many.  An expired timer
- * is reported once and acknowledged.
+ * The timer runs out when CLOCK_MONOTONIC shows `due` milliseconds, and stays
+ * so until it is set anew; 0: at once; MP_POLLER_NEVER: not at all.
+ */
+extern void mp_poller_set_timer(MpPoller *poller, int64_t due);
+
+/*
+ * Up to `max` events of watched sockets that are there now; returns how many.
+ * That the timer has run out is none: the caller has a clock.
  */
 extern int	mp_poller_take(MpPoller *poller, MpPollerEvent *events, int max);
 

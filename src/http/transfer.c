@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "http/http_state.h"
 
@@ -23,7 +22,6 @@
 #define CONNECT_GRACE	100		/* ms, so that libcurl tells the reason */
 
 static MpHttpLane *choose_lane(const MpRequest *request);
-static bool uses_tls(const MpRequest *request);
 static bool is_multiplexed(const MpRequest *request);
 static bool set_options(MpRequest *request);
 static bool set_address(MpRequest *request, CURL *easy);
@@ -259,22 +257,16 @@ static MpHttpLane *
 choose_lane(const MpRequest *request)
 {
 	if (request->method == MP_METHOD_POST ||
-		(request->streamed && uses_tls(request)))
+		(request->streamed && mp_http_uses_tls(request)))
 		return &request->http->lanes[MP_HTTP_LANE_SINGLE];
 	return &request->http->lanes[MP_HTTP_LANE_SHARED];
-}
-
-static bool
-uses_tls(const MpRequest *request)
-{
-	return strncasecmp(request->url, "https:", 6) == 0;
 }
 
 /* May it share its connection with others? */
 static bool
 is_multiplexed(const MpRequest *request)
 {
-	return uses_tls(request) && request->transfer.lane ==
+	return mp_http_uses_tls(request) && request->transfer.lane ==
 		&request->http->lanes[MP_HTTP_LANE_SHARED];
 }
 
@@ -405,6 +397,7 @@ on_resolve(void *resolver, void *reserved, void *context)
 
 	(void) resolver;
 	(void) reserved;
+	mp_http_mask_run(request->http);
 	if (!put_aside(&request->transfer, MP_RESOLVER_DESCRIPTORS))
 		return 1;
 	mp_http_descriptor_foresee(request->http->poller,

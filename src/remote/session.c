@@ -429,6 +429,7 @@ static uint32
 wait_for_pool(long timeout)
 {
 	WaitEvent	event;
+	int			descriptor = mp_http_descriptor(pool);
 
 	Assert(!mp_quota_is_locked());
 
@@ -441,8 +442,7 @@ wait_for_pool(long timeout)
 		if (IsUnderPostmaster)
 			AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET,
 							  NULL, NULL);
-		AddWaitEventToSet(set, WL_SOCKET_READABLE, mp_http_descriptor(pool),
-						  NULL, NULL);
+		AddWaitEventToSet(set, WL_SOCKET_READABLE, descriptor, NULL, NULL);
 		pool_events = set;
 	}
 	if (WaitEventSetWait(pool_events, timeout, &event, 1,

@@ -118,7 +118,10 @@ extern void mp_session_check_client(void);
  * once `deadline` is past. */
 extern bool mp_session_wait_until(TimestampTz deadline);
 
-/* The descriptor that is readable when mp_session_run() has work. */
+/*
+ * The descriptor that is readable when mp_session_run() has work; asked for
+ * anew when a wait is prepared and whatever has been begun since.
+ */
 extern int	mp_session_descriptor(void);
 extern void mp_session_run(void);
 extern void mp_session_make_readable(void);

@@ -63,30 +63,44 @@ test_sockets(void)
 	is_int(take(pair[0]), MP_POLLER_READ, "reported as read");
 	is_int(take(pair[0]), MP_POLLER_READ, "level-triggered: again");
 
+	ok(!mp_poller_may_write(poller), "none may be written to");
 	ok(mp_poller_watch(poller, pair[0], MP_POLLER_WRITE), "replaced: write");
+	ok(mp_poller_may_write(poller), "one may be");
 	is_int(take(pair[0]), MP_POLLER_WRITE, "reported as write");
 	ok(mp_poller_watch(poller, pair[0], 0), "stop watching");
-	ok(!readable(0), "not readable any more");
+	is_int(mp_poller_take(poller, events, 4), 0, "not reported any more");
+	ok(!mp_poller_may_write(poller), "none may be written to any more");
+	ok(!readable(0), "nor is the descriptor readable after that");
 	ok(mp_poller_watch(poller, pair[0], 0), "stopping twice is no error");
+	ok(mp_poller_watch(poller, pair[0], MP_POLLER_READ), "watched again");
+	is_int(take(pair[0]), MP_POLLER_READ, "reported again");
+	ok(mp_poller_watch(poller, pair[0], 0) &&
+	   mp_poller_watch(poller, pair[0], MP_POLLER_READ),
+	   "watched again before it was ready");
+	is_int(take(pair[0]), MP_POLLER_READ, "reported");
+	ok(mp_poller_watch(poller, pair[0], 0), "stop watching");
+	is_int(mp_poller_take(poller, events, 4), 0, "not reported");
 }
 
 static void
 test_closed_descriptor(void)
 {
-	int			again;
+	int			fresh[2];
 
 	ok(mp_poller_watch(poller, pair[0], MP_POLLER_READ), "watch again");
 	close(pair[0]);
 	ok(!readable(0), "a closed descriptor is not reported");
 	ok(mp_poller_watch(poller, pair[0], 0), "stop watching a closed one");
-	again = dup(pair[1]);
-	is_int(again, pair[0], "its number is used again");
-	ok(mp_poller_watch(poller, again, MP_POLLER_WRITE), "and can be watched");
-	is_int(take(again) & MP_POLLER_WRITE, MP_POLLER_WRITE, "and is reported");
-	/* The other descriptor of the same socket keeps it in an epoll set. */
-	ok(mp_poller_watch(poller, again, 0), "stop watching it");
-	close(again);
-	ok(!mp_poller_watch(poller, again, MP_POLLER_READ),
+	ok(pipe(fresh) == 0 && fresh[0] == pair[0], "its number is used again");
+	ok(write(fresh[1], "x", 1) == 1 && !readable(0),
+	   "and is not watched by itself");
+	ok(mp_poller_watch(poller, fresh[0], MP_POLLER_READ), "it can be watched");
+	is_int(take(fresh[0]), MP_POLLER_READ, "and is reported");
+	ok(mp_poller_watch(poller, fresh[0], 0), "stop watching it");
+	close(fresh[0]);
+	close(fresh[1]);
+	ok(!readable(0), "closed, it is not reported");
+	ok(!mp_poller_watch(poller, fresh[0], MP_POLLER_READ),
 	   "watching a closed descriptor fails");
 	is_int(errno, EBADF, "with the system's reason");
 }
@@ -94,24 +108,34 @@ test_closed_descriptor(void)
 static void
 test_timer(void)
 {
-	int64_t		began;
+	MpPollerEvent events[4];
+	int64_t		began = now();
 
-	ok(mp_poller_set_timer(poller, 0), "timer at once");
-	ok(readable(1000), "readable");
-	is_int(take(-1), 0, "reported as the timer");
-	ok(!readable(0), "once only");
+	mp_poller_set_timer(poller, 0);
+	ok(mp_poller_arm(poller) && readable(1000), "at once: readable");
+	is_int(mp_poller_take(poller, events, 4), 0, "no event of a socket");
+	ok(!readable(0), "silent until it is armed again");
+	ok(mp_poller_arm(poller) && readable(1000), "still due: readable again");
+	is_int(mp_poller_take(poller, events, 4), 0, "taken");
 
-	began = now();
-	ok(mp_poller_set_timer(poller, 60000), "timer far away");
-	ok(mp_poller_set_timer(poller, 30), "replaced by a near one");
-	ok(readable(5000), "runs out");
-	ok(now() - began >= 29, "not early");
-	is_int(take(-1), 0, "reported");
+	mp_poller_set_timer(poller, began + 60000);
+	ok(mp_poller_arm(poller) && !readable(0), "far away: not readable");
+	mp_poller_set_timer(poller, began + 30);
+	ok(mp_poller_arm(poller) && readable(5000), "replaced by a near one");
+	ok(now() - began >= 30, "not early");
+	is_int(mp_poller_take(poller, events, 4), 0, "taken");
 
-	ok(mp_poller_set_timer(poller, 0), "timer at once again");
-	ok(mp_poller_set_timer(poller, -1), "disarmed");
-	ok(!readable(5), "stays silent");
-	ok(mp_poller_set_timer(poller, -1), "disarming twice is no error");
+	mp_poller_set_timer(poller, 0);
+	mp_poller_set_timer(poller, MP_POLLER_NEVER);
+	ok(mp_poller_arm(poller) && !readable(5), "taken back: silent");
+
+	/* the kernel keeps the sooner of two, for nothing */
+	mp_poller_set_timer(poller, now() + 20);
+	ok(mp_poller_arm(poller), "armed");
+	mp_poller_set_timer(poller, MP_POLLER_NEVER);
+	ok(mp_poller_arm(poller) && readable(5000), "one wait ends for nothing");
+	is_int(mp_poller_take(poller, events, 4), 0, "with no event");
+	ok(mp_poller_arm(poller) && !readable(30), "and no other does");
 }
 
 static void
@@ -132,6 +156,11 @@ test_many(void)
 	ok(watched, "a hundred descriptors watched");
 	i = mp_poller_take(poller, events, 2 * MANY);
 	ok(i > 1 && i <= MANY, "several are taken at once");
+	for (i = 0; i < MANY; i++)
+		watched = watched && mp_poller_watch(poller, ends[i][1], 0);
+	ok(watched, "and left");
+	is_int(mp_poller_take(poller, events, 2 * MANY), 0, "none is reported");
+	ok(!readable(0), "nothing is left");
 	for (i = 0; i < MANY; i++)
 	{
 		close(ends[i][0]);
