@@ -46,6 +46,7 @@ mixpanelForeignAsyncConfigureWait(AsyncRequest *areq)
 		complete(areq);
 		mp_session_make_readable();
 	}
+	Assert(!areq->callback_pending || mp_fetch_has_call(scan->fetch));
 	/* also where another scan has brought it: more may have been begun */
 	descriptor = mp_session_descriptor();
 	if (areq->callback_pending && is_first(areq))

@@ -190,12 +190,15 @@ mp_fetch_shared(const MpFetch *fetch)
 
 /*
  * Take what has arrived and start what can be started.  *progress: something
- * has changed, so that it is worth another look.
+ * has changed, so that it is worth another look.  A change of the way is such:
+ * its parents may be kept already, and then nothing is asked for whose answer
+ * would wake the reader.
  */
 static MpFetchState
 step(MpFetch *fetch, bool *progress)
 {
 	bool		counts = mp_fetch_choice_counts(fetch);
+	MpWay		way = fetch->way;
 	MpFetchState state;
 	int			absent;
 
@@ -206,7 +209,9 @@ step(MpFetch *fetch, bool *progress)
 		*progress = !counts && mp_fetch_choice_counts(fetch);
 		return MP_FETCH_WAIT;
 	}
-	*progress = start_calls(fetch);
+	*progress = fetch->way != way;
+	if (start_calls(fetch))
+		*progress = true;
 	state = read_slots(fetch, progress);
 	if (state == MP_FETCH_WAIT && fetch->judge != NULL)
 		state = read_judge(fetch, progress);

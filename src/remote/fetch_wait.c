@@ -14,6 +14,7 @@
 static bool is_list_ready(const MpParentList *list);
 static MpCall *list_call(const MpParentList *list);
 static bool is_slot_ready(const MpSlot *slot);
+static MpCall *any_call(const MpFetch *fetch);
 
 bool
 mp_fetch_ready(const MpFetch *fetch)
@@ -61,6 +62,18 @@ is_slot_ready(const MpSlot *slot)
 void
 mp_fetch_wait(MpFetch *fetch)
 {
+	mp_session_wait(any_call(fetch));
+}
+
+bool
+mp_fetch_has_call(const MpFetch *fetch)
+{
+	return any_call(fetch) != NULL;
+}
+
+static MpCall *
+any_call(const MpFetch *fetch)
+{
 	MpCall	   *call = list_call(&fetch->list);
 
 	for (int i = 0; i < fetch->slot_count && call == NULL; i++)
@@ -69,5 +82,5 @@ mp_fetch_wait(MpFetch *fetch)
 			fetch->slots[i].call;
 	if (call == NULL)
 		call = list_call(&fetch->rival);
-	mp_session_wait(call != NULL ? call : fetch->judge);
+	return call != NULL ? call : fetch->judge;
 }

@@ -16,4 +16,8 @@ extern void mp_fetch_wait(MpFetch *fetch);
 /* After WAIT: is it worth asking again, without a wait? */
 extern bool mp_fetch_ready(const MpFetch *fetch);
 
+/* Is anything under way whose end or next bytes would wake a reader?  After
+ * WAIT there is, unless it is ready. */
+extern bool mp_fetch_has_call(const MpFetch *fetch);
+
 #endif							/* MP_REMOTE_FETCH_WAIT_H */

@@ -292,6 +292,34 @@ subtest 'a list that fails' => sub {
 
 # ---- memory, and what EXPLAIN tells ----
 
+# The session knows how many accounts there are, so it asks for the list of
+# projects alone; that is missing, and the list of accounts is what an earlier
+# statement has read.  Nothing is on its way then that would wake an Append.
+subtest 'no list of projects, and the accounts were read' => sub {
+	my @forms = (
+		'SELECT count(*) FROM mp.project_memberships',
+		q{SELECT count(*) FROM (SELECT role FROM mp.project_memberships
+			UNION ALL SELECT username FROM accounts LIMIT 80) u},
+	);
+
+	begin(accounts => 40, projects => 6, projects_route => JSON::PP::false);
+	foreach my $form (@forms)
+	{
+		foreach my $level ('READ COMMITTED', 'REPEATABLE READ')
+		{
+			my $result = $test->fresh->run(<<"SQL");
+SET statement_timeout = '60s';
+BEGIN ISOLATION LEVEL $level;
+SELECT count(*) FROM mp.service_accounts;
+$form;
+COMMIT;
+SQL
+			is(MixpanelTest::describe($result), 'no error', "$level: $form");
+			is($result->{rows}, "40\n80", 'all rows');
+		}
+	}
+};
+
 subtest 'memory' => sub {
 	begin(accounts => 20_000, memberships_per_account => 1, projects => 3);
 	foreach my $work_mem (64, 4096)
