@@ -10,16 +10,26 @@ use strict;
 use warnings;
 
 # Tables on the side of the API: columns that give an account's id, a project's
-# id, and texts whose values do not depend on the way they are read.
+# id, and texts.  Those of names() are read only where something is decided on
+# them, so that a query which merely shows them may have NULLs there.
 my %foreign = (
 	'S.service_accounts' => { a => ['id'], t => [qw(username role name)] },
-	'S.project_memberships' =>
-	  { a => ['service_account_id'], p => ['project_id'], t => ['role'] },
-	'S.domains' => { a => ['sid'], p => ['pid'], t => ['role'] },
-	'S.narrow' => { a => ['sid'], p => ['pid'], t => ['role'] },
+	'S.project_memberships' => {
+		a => ['service_account_id'],
+		p => ['project_id'],
+		t => [qw(role username project_name)],
+	},
+	'S.domains' =>
+	  { a => ['sid'], p => ['pid'], t => [qw(role account_name)] },
+	'S.narrow' =>
+	  { a => ['sid'], p => ['pid'], t => [qw(role account_name project_name)] },
 	'S.numbers' => { a => ['sid'], p => ['pid'], t => ['role'] },
-	'S.parts' =>
-	  { a => ['sid'], p => ['pid'], t => ['role'], g => ['organization_id'] },
+	'S.parts' => {
+		a => ['sid'],
+		p => ['pid'],
+		t => [qw(role account_name project_name)],
+		g => ['organization_id'],
+	},
 );
 
 # Ordinary tables.  hist has more rows than the smallest work_mem holds, and
@@ -85,7 +95,11 @@ sub value
 	  if $kind eq 'a';
 	return any(1001 + int rand 6, 1001 + int rand 12, 1) if $kind eq 'p';
 	return any(123, int rand 5, int rand 5) if $kind eq 'g';
-	return "'" . any('admin', 'analyst', 'consumer', 'k1', 'bot-32750') . "'";
+	return "'"
+	  . any('admin', 'analyst', 'consumer', 'k1', 'bot-32750',
+		'Project 1002', 'bot-' . (32_740 + int rand 40),
+		'Project ' . (1001 + int rand 7))
+	  . "'";
 }
 
 # A value or something that gives one.
@@ -120,7 +134,20 @@ sub restriction
 		"$column IS NOT NULL", "$column NOT IN ($list)",
 		"$column IS DISTINCT FROM $values[0]",
 		"coalesce($column, $values[0]) = $values[0]",
-		$kind eq 't' ? "$column LIKE '%a%'" : "$column % 3 = 1");
+		$kind eq 't' ? "$column LIKE '%a%'" : "$column % 3 = 1",
+		$kind eq 't' ? "$column IS NULL" : "NOT $column < $values[0]",
+		row_comparison($table, $column, $values[0]));
+}
+
+# A column and another of the table, compared as a row with values.
+sub row_comparison
+{
+	my ($table, $column, $value) = @_;
+	my $kind = any(grep { defined column($table, $_) } qw(a p g t));
+	my $row = '(' . column($table, $kind) . ", $column)";
+
+	return "$row " . any('<', '>=', '=', '<>', 'IS DISTINCT FROM')
+	  . ' (' . value($kind) . ", $value)";
 }
 
 # A condition that joins two tables.
@@ -296,24 +323,68 @@ sub select
 	my @names = map { "c$_" } 0 .. $#shown;
 	my $list = join(', ', map { "$shown[$_] AS c$_" } 0 .. $#shown);
 
-	if (chance(0.1))
-	{
-		my $key = any(@shown);
+	$from .= ' WHERE ' . join(' AND ', @where) if @where;
+	return grouped($from, @shown) if chance(0.15);
+	return windowed($from, @shown) if chance(0.1);
+	my $order = chance(0.1) ? ordered(@names) : '';
 
-		@names = qw(c0 c1);
-		return (
-			"SELECT $key AS c0, count(*) AS c1 FROM $from"
-			  . (@where ? ' WHERE ' . join(' AND ', @where) : '')
-			  . " GROUP BY $key",
-			@names);
-	}
 	return (
 		'SELECT '
 		  . (chance(0.1) ? 'DISTINCT ' : '')
-		  . "$list FROM $from"
-		  . (@where ? ' WHERE ' . join(' AND ', @where) : ''),
+		  . "$list FROM $from$order",
 		@names);
 }
+
+# A GROUP BY of some columns with aggregates of others, and its names.
+sub grouped
+{
+	my ($from, @shown) = @_;
+	my ($key, $other, $third) = map { any(@shown) } 1 .. 3;
+	my @aggregates = (
+		'count(*)', "count(DISTINCT $other)", "max($other)", "min($other)",
+		"count($other) FILTER (WHERE $third IS NOT NULL)",
+		"string_agg($other\::text, ',' ORDER BY $other\::text)",
+		"bool_or($other IS NOT NULL)");
+	my $by = any($key, $key, "$key, $third", "ROLLUP ($key, $third)",
+		"GROUPING SETS (($key), ($third), ())");
+	my $having = chance(0.2) ? " HAVING count($other) <> 2" : '';
+
+	return (
+		"SELECT min($key) AS c0, "
+		  . any(@aggregates) . ' AS c1, '
+		  . any(@aggregates)
+		  . " AS c2 FROM $from GROUP BY $by$having",
+		qw(c0 c1 c2));
+}
+
+# Window functions whose values do not depend on the order of equals.
+sub windowed
+{
+	my ($from, @shown) = @_;
+	my ($part, $order, $other) = map { any(@shown) } 1 .. 3;
+
+	return (
+		"SELECT $other AS c0, rank() OVER (PARTITION BY $part ORDER BY $order) AS c1, "
+		  . "count($other) OVER (PARTITION BY $order) AS c2 FROM $from",
+		qw(c0 c1 c2));
+}
+
+# The first rows by all columns, so that equals are the same.
+sub ordered
+{
+	my (@names) = @_;
+	my $first = int rand @names;
+	my @by = map { $_ . any('', '', ' DESC', ' NULLS FIRST') }
+	  (@names[ $first .. $#names ], @names[ 0 .. $first - 1 ]);
+
+	return ' ORDER BY '
+	  . join(', ', @by)
+	  . any(' LIMIT 7', ' OFFSET 2', ' LIMIT 0', ' OFFSET 5 LIMIT 3',
+		" FETCH FIRST 4 ROWS WITH TIES");
+}
+
+# Does a query show a column that may be NULL where it is merely shown?
+sub has_names { return $_[0] =~ /\b(username|account_name|project_name)\b/; }
 
 # An UPDATE, DELETE, MERGE or INSERT of an ordinary table, which looks at the
 # others.
@@ -335,7 +406,7 @@ sub change
 		  . from($third) . ' ON ' . join_condition($other, $third);
 	}
 	$condition .= ' AND ' . sub_select($target, 0) if chance(0.3);
-	return "UPDATE $target->[1] t SET $set = $set + 1 "
+	return "UPDATE $target->[1] t SET $set = t.$set + 1 "
 	  . (chance(0.6)
 		? "FROM $from WHERE $condition"
 		: 'WHERE ' . sub_select($target, 1))

@@ -36,25 +36,30 @@ CREATE DOMAIN o.dom4 AS int;
 
 CREATE FOREIGN TABLE mp.domains (
 	sid o.nested OPTIONS (field 'service_account_id'),
-	pid o.dom4 OPTIONS (field 'project_id'), role text)
+	pid o.dom4 OPTIONS (field 'project_id'), role text,
+	account_name text OPTIONS (field 'username'))
 	SERVER mixpanel OPTIONS (object 'project_memberships');
 CREATE FOREIGN TABLE mp.narrow (
 	role varchar(20), pid smallint OPTIONS (field 'project_id'),
-	sid int OPTIONS (field 'service_account_id'))
+	sid int OPTIONS (field 'service_account_id'),
+	project_name varchar, account_name varchar(90) OPTIONS (field 'username'))
 	SERVER mixpanel OPTIONS (object 'project_memberships');
 CREATE FOREIGN TABLE mp.numbers (
 	sid numeric OPTIONS (field 'service_account_id'), role text,
 	pid bigint OPTIONS (field 'project_id'))
 	SERVER mixpanel OPTIONS (object 'project_memberships');
 CREATE TABLE mp.parts (organization_id bigint, sid bigint, pid bigint,
-	role text) PARTITION BY LIST (organization_id);
+	role text, project_name text, account_name text)
+	PARTITION BY LIST (organization_id);
 CREATE TABLE mp.parts_local PARTITION OF mp.parts FOR VALUES IN (1, 2);
 CREATE FOREIGN TABLE mp.parts_123 PARTITION OF mp.parts FOR VALUES IN (123)
 	SERVER mixpanel OPTIONS (object 'project_memberships');
 ALTER FOREIGN TABLE mp.parts_123
 	ALTER sid OPTIONS (ADD field 'service_account_id'),
-	ALTER pid OPTIONS (ADD field 'project_id');
-INSERT INTO mp.parts SELECT 1 + i % 2, 32740 + i, 1001 + i % 4, 'admin'
+	ALTER pid OPTIONS (ADD field 'project_id'),
+	ALTER account_name OPTIONS (ADD field 'username');
+INSERT INTO mp.parts SELECT 1 + i % 2, 32740 + i, 1001 + i % 4, 'admin',
+	'Project ' || 1001 + i % 3, nullif('bot-' || 32740 + i, 'bot-32742')
 	FROM generate_series(0, 6) i;
 
 CREATE TABLE j.service_accounts AS SELECT * FROM mp.service_accounts;
@@ -63,6 +68,18 @@ CREATE TABLE j.domains AS SELECT * FROM mp.domains;
 CREATE TABLE j.narrow AS SELECT * FROM mp.narrow;
 CREATE TABLE j.numbers AS SELECT * FROM mp.numbers;
 CREATE TABLE j.parts AS SELECT * FROM mp.parts;
+-- names of memberships are not what a mere SELECT shows
+UPDATE j.project_memberships m SET username = a.username,
+	project_name = 'Project ' || project_id
+	FROM j.service_accounts a WHERE a.id = m.service_account_id;
+UPDATE j.domains m SET account_name = a.username
+	FROM j.service_accounts a WHERE a.id = m.sid;
+UPDATE j.narrow m SET account_name = a.username,
+	project_name = 'Project ' || pid
+	FROM j.service_accounts a WHERE a.id = m.sid;
+UPDATE j.parts m SET account_name = a.username,
+	project_name = 'Project ' || pid
+	FROM j.service_accounts a WHERE a.id = m.sid AND m.organization_id = 123;
 
 CREATE TABLE o.want AS
 	SELECT i % 4 AS team, nullif(32735 + i * 7 % 50, 32750)::bigint AS sid,
@@ -135,6 +152,37 @@ sub settings
 	return join(' ', @set);
 }
 
+# A query as a prepared statement that is executed with several values, in place
+# of a number or a name that it has; undef if it has none.
+sub prepared
+{
+	my ($query) = @_;
+	my $mode = MixpanelQuery::any(qw(force_generic_plan auto));
+	my ($type, @values);
+
+	if (MixpanelQuery::chance(0.3) && $query =~ s/'(bot-|Project )(\d+)'/\$1/)
+	{
+		$type = MixpanelQuery::any(qw(text varchar));
+		@values = ("'$1$2'", "'$1" . ($2 + 1) . "'", 'NULL', "'x'", "'$1$2'");
+	}
+	elsif ($query =~
+		s/(?<!bot-)(?<!Project )\b(32[78]\d\d|100\d|101\d)\b/\$1/)
+	{
+		$type = MixpanelQuery::any(qw(int int bigint numeric o.big));
+		@values = ($1, $1 + 1, 'NULL', $1 + 20, $1);
+	}
+	else
+	{
+		return undef;
+	}
+	$query =~ s/ARRAY\[[^\]]*\$1/ARRAY[\$1/;
+	return join("\n",
+		"SET plan_cache_mode = $mode;",
+		"PREPARE p($type) AS $query;",
+		(map { "EXECUTE p($_);" } @values),
+		'DEALLOCATE p;');
+}
+
 # One statement for both sides: its text, and what runs it ("S." stands for the
 # schema).
 sub statement
@@ -148,22 +196,14 @@ sub statement
 	my ($query) = MixpanelQuery::select();
 	my $whole = "SELECT $summary FROM ($query) q";
 
-	return ($query, "SELECT * FROM o.through_cursor(\$\$$query\$\$);")
-	  if MixpanelQuery::chance(0.1);
-	if (MixpanelQuery::chance(0.25)
-		&& (my $prepared = $whole) =~ s/(?<!bot-)\b(32[78]\d\d|100\d|101\d)\b/\$1/)
+	if (MixpanelQuery::chance(0.1))
 	{
-		my $mode = MixpanelQuery::any(qw(force_generic_plan auto));
-
-		$prepared =~ s/ARRAY\[[^\]]*\$1/ARRAY[\$1/;
-		return (
-			$query,
-			join("\n",
-				"SET plan_cache_mode = $mode;",
-				"PREPARE p(int) AS $prepared;",
-				(map { "EXECUTE p($_);" } $1, $1 + 1, 'NULL', $1 + 20),
-				'DEALLOCATE p;'));
+		$query = "SELECT q::text FROM ($query) q"
+		  if MixpanelQuery::has_names($query);
+		return ($query, "SELECT * FROM o.through_cursor(\$\$$query\$\$);");
 	}
+	return ($query, prepared($whole) // "$whole;")
+	  if MixpanelQuery::chance(0.25);
 	return ($query, "$whole;");
 }
 
