@@ -69,8 +69,12 @@ mp_modify_insert_account(MpModify *modify,
 	MpNewAccount account = {0};
 	MpRecord   *record;
 	int64		id;
+	int			grants;
 
 	read_account(modify, slot, &account);
+	grants = mp_creation_row_count_grants(account.projects);
+	if (grants > 0)
+		mp_changeset_check_room(grants);
 	record = mp_creation_create((uint16) modify->target, modify->cid,
 								&account, modify->quoted_name);
 	id = record->values[MP_FIELD_ID].as.integer;

@@ -24,6 +24,7 @@
 #include "catalog/option.h"
 #include "remote/session.h"
 #include "transaction/changeset_state.h"
+#include "transaction/creation_row.h"
 
 #define FIRST_SIZE 64			/* keys */
 #define MAX_TARGETS UINT16_MAX
@@ -322,6 +323,24 @@ is_repeated(const MpChange *change)
 		(last->cid == change->cid && last->kind != MP_CHANGE_ADD);
 }
 
+void
+mp_changeset_check_room(int count)
+{
+	int			given = mp_creation_row_grants();
+	int64		all = (int64) change_count - delete_count + given + count;
+
+	if (mp_max_membership_changes < 0 || all <= mp_max_membership_changes)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+			 errmsg("transaction would change more than %d memberships",
+					mp_max_membership_changes),
+			 given == 0 ? errdetail("No membership has been changed.") :
+			 errdetail("Memberships given with new service accounts: %d. No other has been changed.",
+					   given),
+			 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_membership_changes higher.")));
+}
+
 /* Refuse a change that a guard forbids, or that contradicts an earlier one */
 static void
 check_change(const MpChange *change)
@@ -337,14 +356,7 @@ check_change(const MpChange *change)
 					 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_deletes higher.")));
 		return;
 	}
-	if (mp_max_membership_changes >= 0 &&
-		change_count - delete_count >= mp_max_membership_changes)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("transaction would change more than %d memberships",
-						mp_max_membership_changes),
-				 errdetail("No membership has been changed."),
-				 errhint("Check the statement's condition, or set mixpanel_sa_fdw.max_membership_changes higher.")));
+	mp_changeset_check_room(1);
 	if (change->kind != MP_CHANGE_REMOVE &&
 		mp_changeset_last(targets[change->target].place,
 						  change->account, 0) >= 0)

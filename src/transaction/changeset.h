@@ -66,6 +66,10 @@ extern const MpSettings *mp_changeset_target(uint16 index);
  */
 extern bool mp_changeset_queue(const MpChange *change);
 
+/* Raises 54000 where so many memberships more pass max_membership_changes;
+ * those that were given with new accounts count. */
+extern void mp_changeset_check_room(int count);
+
 /* Changes queued, and one of them. */
 extern int	mp_changeset_count(void);
 extern const MpChange *mp_changeset_get(int index);

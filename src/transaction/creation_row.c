@@ -21,10 +21,12 @@
 static MpCreationRow *rows = NULL;
 static int	row_count = 0;
 static int	row_size = 0;
+static int	grants_of_all = 0;
 
 static void copy_record(MpRecord *copy, const MpRecord *record);
 static void copy_text(MpText *text);
 static void copy_grants(MpCreationRow *row, const char *projects);
+static int	read_grants(const char *projects, MpGrant **grants);
 
 void
 mp_creation_row_add(uint16 target, CommandId cid, const MpRecord *record,
@@ -41,8 +43,23 @@ mp_creation_row_add(uint16 target, CommandId cid, const MpRecord *record,
 	row->cid = cid;
 	copy_record(&row->record, record);
 	copy_grants(row, projects);
+	grants_of_all += row->grant_count;
 	row_count++;
 	MemoryContextSwitchTo(old);
+}
+
+int
+mp_creation_row_count_grants(const char *projects)
+{
+	MpGrant    *grants;
+
+	return projects != NULL ? read_grants(projects, &grants) : 0;
+}
+
+int
+mp_creation_row_grants(void)
+{
+	return grants_of_all;
 }
 
 int
@@ -70,14 +87,15 @@ void
 mp_creation_row_drop(int level)
 {
 	while (row_count > 0 && rows[row_count - 1].level >= level)
-		row_count--;
+		grants_of_all -= rows[--row_count].grant_count;
+	Assert(grants_of_all >= 0);
 }
 
 void
 mp_creation_row_end(void)
 {
 	rows = NULL;
-	row_count = row_size = 0;
+	row_count = row_size = grants_of_all = 0;
 }
 
 /*
@@ -121,17 +139,23 @@ copy_text(MpText *text)
 static void
 copy_grants(MpCreationRow *row, const char *projects)
 {
-	Size		length = projects != NULL ? strlen(projects) : 0;
 	MpGrant    *grants;
 
 	row->grants = NULL;
 	row->grant_count = 0;
 	if (projects == NULL)
 		return;
-	grants = palloc_extended(sizeof(MpGrant) * MP_API_GRANTS(length),
-							 MCXT_ALLOC_HUGE);
+	row->grant_count = read_grants(projects, &grants);
 	row->grants = grants;
-	row->grant_count = (int)
-		mp_api_read_grants(projects, grants,
-						   palloc_extended(length, MCXT_ALLOC_HUGE));
+}
+
+static int
+read_grants(const char *projects, MpGrant **grants)
+{
+	Size		length = strlen(projects);
+
+	*grants = palloc_extended(sizeof(MpGrant) * MP_API_GRANTS(length),
+							  MCXT_ALLOC_HUGE);
+	return (int) mp_api_read_grants(projects, *grants,
+									palloc_extended(length, MCXT_ALLOC_HUGE));
 }

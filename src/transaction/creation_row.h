@@ -31,6 +31,10 @@ typedef struct MpCreationRow
 extern void mp_creation_row_add(uint16 target, CommandId cid,
 								const MpRecord *record, const char *projects);
 
+/* The memberships that such projects are, and those of all rows together. */
+extern int	mp_creation_row_count_grants(const char *projects);
+extern int	mp_creation_row_grants(void);
+
 /* How many there are, and one of them, in the order of their creation. */
 extern int	mp_creation_row_count(void);
 extern const MpCreationRow *mp_creation_row_get(int index);

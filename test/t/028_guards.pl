@@ -217,6 +217,26 @@ subtest 'max_membership_changes' => sub {
 		'BEGIN; SAVEPOINT a; DELETE FROM mp.project_memberships WHERE service_account_id < 4; ROLLBACK TO a; DELETE FROM mp.project_memberships WHERE service_account_id > 2; COMMIT'
 	);
 	is(scalar $simulator->memberships, 1, 'what was rolled back does not count');
+
+	# Those that a new account is given.
+	my $create = q(INSERT INTO mp.service_accounts (username, projects) VALUES ('new', '[%s]') RETURNING length(secret));
+	my ($one, $two, $three) =
+	  map { my $last = $_; join ',', map { qq({"id":$_,"role":"admin"}) } 1001 .. $last }
+	  1001 .. 1003;
+
+	refused($session, sprintf($create, $three), '54000',
+		detail => qr/^No membership has been changed\.$/);
+	$session->rows('BEGIN; SAVEPOINT a; ' . sprintf($create, $two)
+		  . '; ROLLBACK TO a; ' . sprintf($create, $one) . '; SAVEPOINT b');
+	refused($session, sprintf($create, $two), '54000',
+		detail =>
+		  qr/^Memberships given with new service accounts: 1\. No other has been changed\.$/);
+	$session->rows('ROLLBACK TO b; ' . sprintf $add, 2);
+	MixpanelTest::error_is(
+		$session->run(q(UPDATE mp.project_memberships SET role = 'consumer')),
+		'54000', 'they count with others');
+	$session->rows('ROLLBACK');
+	is(scalar $simulator->memberships, 1, 'nothing was added');
 	$session->quit;
 };
 
