@@ -68,7 +68,8 @@ like(
 	'layers: a file outside the folders');
 passes('shape', 'test/style/shape');
 passes('cppcheck', 'test/style/analyze cppcheck');
-passes('no warnings under gcc and clang', 'make -s check-compilers');
+# check.sh has built all of it with gcc, warnings as errors.
+passes('no warnings under clang', 'make -s check-compilers COMPILERS=clang');
 passes('no symbol that the server would catch',
 	'test/style/symbols mixpanel_sa_fdw.so');
 
