@@ -102,6 +102,7 @@ OBJS = \
 	src/remote/fetch_scope.o \
 	src/remote/project.o \
 	src/remote/quota.o \
+	src/remote/routes.o \
 	src/remote/session.o \
 	src/remote/snapshot.o \
 	src/remote/way.o \

@@ -141,9 +141,7 @@ mp_http_run(MpHttp *http)
 	}
 	arm_timer(http);
 	http->running = false;
-	if (http->masked)
-		mp_http_unblock_signals(&http->mask);
-	http->masked = false;
+	mp_http_unmask_run(http);
 }
 
 void

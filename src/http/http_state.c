@@ -61,6 +61,14 @@ mp_http_mask_run(MpHttp *http)
 }
 
 void
+mp_http_unmask_run(MpHttp *http)
+{
+	if (http->masked)
+		mp_http_unblock_signals(&http->mask);
+	http->masked = false;
+}
+
+void
 mp_http_unblock_signals(const sigset_t *saved)
 {
 	pthread_sigmask(SIG_SETMASK, saved, NULL);

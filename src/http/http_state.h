@@ -360,6 +360,7 @@ extern void mp_http_set_timer(MpHttp *http, int64_t due);
 extern void mp_http_block_signals(sigset_t *saved);
 extern void mp_http_unblock_signals(const sigset_t *saved);
 extern void mp_http_mask_run(MpHttp *http);
+extern void mp_http_unmask_run(MpHttp *http);
 
 /*
  * The only function that changes a request's state: into another list, in or

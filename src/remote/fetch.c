@@ -40,7 +40,7 @@ static MpFetchState step(MpFetch *fetch, bool *progress);
 static void follow(MpFetch *fetch, MpVerdict verdict);
 static void restart(MpFetch *fetch, MpWay way);
 static void free_calls(void *arg);
-static void begin_way(MpFetch *fetch);
+static void begin_way(MpFetch *fetch, MpWay way);
 static void begin_parents(MpFetch *fetch);
 static void begin_choice(MpFetch *fetch);
 static bool choose(MpFetch *fetch);
@@ -89,9 +89,8 @@ mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
 		keep_answers(fetch);
 		if (lookup->repeats > 0)
 			mp_fetch_learn_accounts(fetch);
-		fetch->way = mp_fetch_kept_way(fetch,
-									   mp_way_first(settings, lookup));
-		begin_way(fetch);
+		begin_way(fetch, mp_fetch_kept_way(fetch,
+										   mp_way_first(settings, lookup)));
 		/* on the wire now, rather than by way of a wait that ends at once */
 		mp_session_run();
 	}
@@ -239,16 +238,14 @@ static void
 finish(MpFetch *fetch)
 {
 	const MpLookup *lookup = &fetch->lookup;
-	MpRoutes   *routes;
 
 	mp_fetch_keep_all(fetch);
 	if (lookup->relation != MP_RELATION_MEMBERSHIPS || lookup->nothing ||
 		lookup->accounts.pinned || lookup->projects.pinned || fetch->left ||
 		fetch->fixed.pinned)
 		return;
-	routes = mp_session_routes(fetch->settings);
-	routes->memberships.known = true;
-	routes->memberships.count = fetch->records;
+	mp_routes_note_number(&mp_session_routes(fetch->settings)->memberships,
+						  fetch->records);
 }
 
 /* Carry out what the judgement of an answer has decided */
@@ -286,12 +283,10 @@ restart(MpFetch *fetch, MpWay way)
 		 mp_way_name(fetch->way));
 	mp_fetch_keep_end(fetch);
 	mp_fetch_drop_call(fetch, &fetch->list.call);
-	mp_fetch_drop_call(fetch, &fetch->rival.call);
-	fetch->list.follows = fetch->rival.follows = NULL;
-	fetch->rival_arrives = fetch->rival_deferred = false;
+	fetch->list.follows = NULL;
+	mp_fetch_choice_end(fetch);
 	mp_fetch_clear(fetch);
 	mp_fetch_forget_doubts(fetch);
-	fetch->way = way;
 	fetch->switched = !fetch->chosen;
 	/* it may be for another account by now */
 	if (fetch->widened)
@@ -301,7 +296,7 @@ restart(MpFetch *fetch, MpWay way)
 												 fetch->read_projects.count);
 	else
 		fetch->read_projects.count = 0;
-	begin_way(fetch);
+	begin_way(fetch, way);
 }
 
 /* Runs when the context goes, on ERROR as well: must not throw. */
@@ -322,11 +317,12 @@ free_calls(void *arg)
 
 /* Start reading in the way that was chosen */
 static void
-begin_way(MpFetch *fetch)
+begin_way(MpFetch *fetch, MpWay way)
 {
 	fetch->parents_done = false;
-	fetch->chosen = fetch->way == MP_WAY_BY_PROJECT && !fetch->switched &&
-		mp_way_is_free(fetch->settings, &fetch->lookup);
+	mp_fetch_set_way(fetch, way, way == MP_WAY_BY_PROJECT &&
+					 !fetch->switched &&
+					 mp_way_is_free(fetch->settings, &fetch->lookup));
 	fetch->widened |= fetch->chosen && fetch->lookup.repeats > 0;
 	switch (fetch->way)
 	{
@@ -384,7 +380,7 @@ choose(MpFetch *fetch)
 	if (fetch->way == MP_WAY_CHOICE)
 		mp_fetch_choose_accounts(fetch);
 	if (!fetch->accounts_listed)
-		begin_way(fetch);
+		begin_way(fetch, fetch->way);
 	return true;
 }
 

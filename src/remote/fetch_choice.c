@@ -62,10 +62,10 @@ mp_fetch_choice_read(MpFetch *fetch)
 				return;
 			case MP_CALL_DONE:
 				routes = mp_session_routes(fetch->settings);
-				routes->answered = true;
-				routes->organization_projects = MP_ROUTE_PRESENT;
-				routes->projects.known = true;
-				routes->projects.count = fetch->rival.count;
+				mp_routes_note_answer(routes);
+				mp_routes_note(routes, &routes->organization_projects,
+							   MP_ROUTE_PRESENT);
+				mp_routes_note_number(&routes->projects, fetch->rival.count);
 				mp_fetch_list_whole(&fetch->rival);
 				mp_fetch_drop_call(fetch, &fetch->rival.call);
 				fetch->rival_arrives = false;
@@ -121,8 +121,7 @@ mp_fetch_choose_projects(MpFetch *fetch)
 	elog(DEBUG1, "memberships are read by project: " INT64_FORMAT " projects, " INT64_FORMAT " accounts so far",
 		 fetch->rival.count, fetch->lookup.accounts.pinned ?
 		 (int64) fetch->lookup.accounts.count : fetch->list.count);
-	fetch->way = MP_WAY_BY_PROJECT;
-	fetch->chosen = true;
+	mp_fetch_set_way(fetch, MP_WAY_BY_PROJECT, true);
 	fetch->fixed.pinned = false;
 	fetch->listed = NULL;
 	fetch->queue = fetch->rivals;
@@ -145,7 +144,16 @@ mp_fetch_choose_accounts(MpFetch *fetch)
 	mp_fetch_drop_call(fetch, &fetch->rival.call);
 	fetch->rival_arrives = false;
 	fetch->rivals = none;
-	fetch->way = MP_WAY_BY_ACCOUNT;
+	mp_fetch_set_way(fetch, MP_WAY_BY_ACCOUNT, false);
+}
+
+void
+mp_fetch_choice_end(MpFetch *fetch)
+{
+	mp_fetch_drop_call(fetch, &fetch->rival.call);
+	fetch->rival.follows = NULL;
+	fetch->rival_arrives = false;
+	fetch->rival_deferred = false;
 }
 
 bool
@@ -169,8 +177,7 @@ mp_fetch_choice_read_rest(MpFetch *fetch)
 		{
 			MpRoutes   *routes = mp_session_routes(fetch->settings);
 
-			routes->accounts.known = true;
-			routes->accounts.count = list->count;
+			mp_routes_note_number(&routes->accounts, list->count);
 			mp_fetch_list_whole(list);
 		}
 		mp_fetch_list_broken(list);
@@ -208,8 +215,8 @@ mp_fetch_is_left_for(const MpCall *call)
 void
 mp_fetch_note_refused(const MpFetch *fetch)
 {
-	mp_session_routes(fetch->settings)->project_wise_refused =
-		fetch->settings->mapping_id;
+	mp_routes_refuse_projects(mp_session_routes(fetch->settings),
+							  fetch->settings->mapping_id);
 }
 
 static void
@@ -248,7 +255,8 @@ give_up(MpFetch *fetch)
 	if (status != 404 && status != 405)
 		mp_fetch_note_refused(fetch);
 	else if (routes->organization_projects == MP_ROUTE_UNKNOWN)
-		routes->organization_projects = MP_ROUTE_MISSING;
+		mp_routes_note(routes, &routes->organization_projects,
+					   MP_ROUTE_MISSING);
 	else
 		mp_fetch_note_refused(fetch);
 	mp_fetch_choose_accounts(fetch);

@@ -29,6 +29,9 @@ extern MpWay mp_fetch_choice_made(const MpFetch *fetch);
  * many there are already. */
 extern bool mp_fetch_choice_counts(const MpFetch *fetch);
 
+/* The read begins anew: nothing is left to choose from. */
+extern void mp_fetch_choice_end(MpFetch *fetch);
+
 /* It is by project: these are the parents. */
 extern void mp_fetch_choose_projects(MpFetch *fetch);
 

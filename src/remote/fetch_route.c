@@ -32,7 +32,6 @@ static bool is_refusal(int status);
 static bool is_gone(const MpCall *call);
 static MpVerdict leave_projects(MpFetch *fetch, MpSlot *slot);
 static void note_read_project(MpFetch *fetch, int64 id);
-static void note_number(MpNumber *number, int64 count);
 static void note_answer(MpFetch *fetch);
 static void list_by_me(MpFetch *fetch, int status);
 static void warn_of_me(const MpSettings *settings);
@@ -63,13 +62,14 @@ mp_fetch_child_done(MpFetch *fetch, MpSlot *slot)
 	MpRoute    *route = route_of(fetch);
 
 	if (route != NULL)
-		*route = MP_ROUTE_PRESENT;
+		mp_routes_note(mp_session_routes(fetch->settings), route,
+					   MP_ROUTE_PRESENT);
 	/* a project's path does not name the organization */
 	if (fetch->way != MP_WAY_BY_PROJECT)
 		note_answer(fetch);
 	if (fetch->way == MP_WAY_LIST)
-		note_number(&mp_session_routes(fetch->settings)->accounts,
-					slot->records);
+		mp_routes_note_number(&mp_session_routes(fetch->settings)->accounts,
+							  slot->records);
 	if (fetch->chosen)
 		note_read_project(fetch, slot->parent.id);
 	mp_fetch_finish_slot(fetch, slot);
@@ -147,13 +147,6 @@ note_read_project(MpFetch *fetch, int64 id)
 	read->ids[read->count++] = id;
 }
 
-static void
-note_number(MpNumber *number, int64 count)
-{
-	number->known = true;
-	number->count = count;
-}
-
 void
 mp_fetch_parents_done(MpFetch *fetch)
 {
@@ -164,11 +157,12 @@ mp_fetch_parents_done(MpFetch *fetch)
 	if (kind == MP_CALL_LIST_ACCOUNTS || kind == MP_CALL_ORGANIZATION_PROJECTS)
 		note_answer(fetch);
 	if (kind == MP_CALL_LIST_ACCOUNTS)
-		note_number(&routes->accounts, fetch->list.count);
+		mp_routes_note_number(&routes->accounts, fetch->list.count);
 	if (kind == MP_CALL_ORGANIZATION_PROJECTS)
 	{
-		routes->organization_projects = MP_ROUTE_PRESENT;
-		note_number(&routes->projects, fetch->list.count);
+		mp_routes_note(routes, &routes->organization_projects,
+					   MP_ROUTE_PRESENT);
+		mp_routes_note_number(&routes->projects, fetch->list.count);
 	}
 	if (kind == MP_CALL_ME && !fetch->fixed.pinned)
 		warn_of_me(fetch->settings);
@@ -217,9 +211,9 @@ list_by_me(MpFetch *fetch, int status)
 
 	elog(DEBUG1, "projects are listed by GET /me: the organization's are answered with status %d",
 		 status);
-	if (means_missing(status) &&
-		routes->organization_projects == MP_ROUTE_UNKNOWN)
-		routes->organization_projects = MP_ROUTE_MISSING;
+	if (means_missing(status))
+		mp_routes_note(routes, &routes->organization_projects,
+					   MP_ROUTE_MISSING);
 	mp_fetch_drop_call(fetch, &fetch->list.call);
 	fetch->list.call = mp_session_started(mp_api_me(fetch->http,
 													fetch->settings));
@@ -229,11 +223,8 @@ list_by_me(MpFetch *fetch, int status)
 static void
 warn_of_me(const MpSettings *settings)
 {
-	MpRoutes   *routes = mp_session_routes(settings);
-
-	if (routes->warned_of_me)
+	if (!mp_routes_warn_of_me(mp_session_routes(settings)))
 		return;
-	routes->warned_of_me = true;
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("memberships are read only for the projects that GET /me shows"),
@@ -340,7 +331,7 @@ is_gone(const MpCall *call)
 static void
 note_answer(MpFetch *fetch)
 {
-	mp_session_routes(fetch->settings)->answered = true;
+	mp_routes_note_answer(mp_session_routes(fetch->settings));
 }
 
 /* A call that names an account, which is the slot's parent, has answered
@@ -522,7 +513,7 @@ route_missing(MpFetch *fetch, MpSlot *slot, bool proven)
 	if (proven)
 	{
 		Assert(*route_of(fetch) != MP_ROUTE_PRESENT);
-		*route_of(fetch) = MP_ROUTE_MISSING;
+		mp_routes_note(routes, route_of(fetch), MP_ROUTE_MISSING);
 	}
 	if (fetch->chosen && slot != NULL)
 		return leave_projects(fetch, slot);
@@ -532,7 +523,7 @@ route_missing(MpFetch *fetch, MpSlot *slot, bool proven)
 		return MP_VERDICT_OTHER_WAY;
 	if (fetch->rows == 0 && fetch->lookup.trusted)
 		return MP_VERDICT_TRUST;
-	routes->account_projects = routes->project_accounts = MP_ROUTE_UNKNOWN;
+	mp_routes_forget_ways(routes);
 	raise_no_way(fetch);
 }
 

@@ -22,6 +22,16 @@ static const char *slot_state_name(MpSlotState state);
 pg_attribute_unused() static bool is_step(MpSlotState from, MpSlotState to);
 
 void
+mp_fetch_set_way(MpFetch *fetch, MpWay way, bool chosen)
+{
+	Assert(!chosen || way == MP_WAY_BY_PROJECT);
+	/* nothing was handed out, but of projects that were read whole */
+	Assert(fetch->rows == 0 || fetch->left);
+	fetch->way = way;
+	fetch->chosen = chosen;
+}
+
+void
 mp_fetch_set_fixed(MpFetch *fetch, bool by_project)
 {
 	const MpSettings *settings = fetch->settings;

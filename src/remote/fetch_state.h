@@ -104,7 +104,6 @@ struct MpFetch
 	uint64		snapshot_number;	/* its, as the fetch may outlive it */
 
 	/* fetch.c */
-	MpWay		way;
 	bool		switched;		/* the other way was tried first */
 	MpParentList list;			/* of parents; fetch_route.c ends or replaces
 								 * its call */
@@ -120,6 +119,8 @@ struct MpFetch
 	TimestampTz next_notice;	/* when the last progress was told */
 
 	/* fetch_state.c */
+	MpWay		way;
+	bool		chosen;			/* BY_PROJECT, though BY_ACCOUNT is open too */
 	MpIds		fixed;			/* BY_ACCOUNT, BY_PROJECT: the only parents to
 								 * visit, where they are known */
 	bool	   *listed;			/* of those, which the list has named; NULL:
@@ -140,7 +141,6 @@ struct MpFetch
 	bool		rival_arrives;	/* its end is not there yet */
 	bool		accounts_listed;	/* CHOICE: `list` is that of accounts */
 	MpParentQueue rivals;		/* CHOICE: the projects */
-	bool		chosen;			/* BY_PROJECT, though BY_ACCOUNT is open too */
 
 	/* fetch_route.c */
 	bool		widened;		/* what the repeated lookups ask for is read;
@@ -158,6 +158,11 @@ struct MpFetch
 	MpCall	   *judge;			/* the list of accounts that decides */
 	bool		judge_found;	/* it has named one of them */
 };
+
+/* ---- the way ---- */
+
+/* The only function that changes the way.  `chosen`: see above. */
+extern void mp_fetch_set_way(MpFetch *fetch, MpWay way, bool chosen);
 
 /* ---- parents ---- */
 

@@ -353,12 +353,10 @@ apply_change(void)
 		mp_http_close_idle(pool);
 	for (Place *place = places; place != NULL; place = place->next)
 	{
-		MpRoutes	unknown = {0};
-
 		if (place->doubtful)
-			place->routes = unknown;
+			mp_routes_forget(&place->routes);
 		/* it may be the mapping that has changed */
-		place->routes.project_wise_refused = 0;
+		mp_routes_forget_refusal(&place->routes);
 		place->doubtful = false;
 	}
 }

@@ -4,7 +4,8 @@
  *		This backend's one pool of connections, and waiting for it.
  *
  * The pool is made at the first request and lives as long as the backend; it
- * survives errors.  What was learnt about a server's routes is kept here too.
+ * survives errors.  What was learnt at each place (remote/routes.h) is kept
+ * here too.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,45 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "api/api.h"
-
-/* What this session knows of a call that some servers lack. */
-typedef enum MpRoute
-{
-	MP_ROUTE_UNKNOWN,
-	MP_ROUTE_PRESENT,
-	MP_ROUTE_MISSING,
-} MpRoute;
-
-/* How many there were when they were last read whole. */
-typedef struct MpNumber
-{
-	bool		known;
-	int64		count;
-} MpNumber;
-
-/*
- * What was learnt at one place: a server, its base URL and an organization.
- * It is forgotten when the server's options change.
- */
-typedef struct MpRoutes
-{
-	bool		answered;		/* a call that names the organization has had
-								 * a proper answer, so that a 404 is about
-								 * what else the path names */
-	MpRoute		account_projects;
-	MpRoute		project_accounts;
-	MpRoute		organization_projects;
-	bool		warned_of_me;	/* that /me may not show all projects */
-	uint32		project_wise_refused;	/* user mapping whose credentials may
-										 * not read all by project; 0: none */
-	MpNumber	accounts;
-	MpNumber	projects;		/* of the organization's own list */
-	MpNumber	memberships;
-	MpRoute		bulk_add;
-	MpRoute		bulk_remove;
-	MpRoute		single_remove;
-	MpRoute		role_by_adding; /* an addition changes a member's role */
-} MpRoutes;
+#include "remote/routes.h"
 
 /* GUCs, defined in mixpanel_sa_fdw.c. */
 extern bool mp_log_requests;

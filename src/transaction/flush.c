@@ -238,16 +238,16 @@ accept_unit(MpFlush *flush, MpUnit *unit)
 							  mp_flush_change(flush,
 											  unit->finals[0])->account);
 	if (unit->kind == MP_CALL_ADD_MEMBERSHIPS)
-		routes->bulk_add = MP_ROUTE_PRESENT;
+		mp_routes_note(routes, &routes->bulk_add, MP_ROUTE_PRESENT);
 	else if (unit->kind == MP_CALL_REMOVE_MEMBERSHIPS)
-		routes->bulk_remove = MP_ROUTE_PRESENT;
+		mp_routes_note(routes, &routes->bulk_remove, MP_ROUTE_PRESENT);
 	else if (unit->kind == MP_CALL_ADD_MEMBERSHIP && fallback)
-		routes->bulk_add = MP_ROUTE_MISSING;
+		mp_routes_note(routes, &routes->bulk_add, MP_ROUTE_MISSING);
 	else if (unit->kind == MP_CALL_REMOVE_MEMBERSHIP)
 	{
-		routes->single_remove = MP_ROUTE_PRESENT;
+		mp_routes_note(routes, &routes->single_remove, MP_ROUTE_PRESENT);
 		if (fallback)
-			routes->bulk_remove = MP_ROUTE_MISSING;
+			mp_routes_note(routes, &routes->bulk_remove, MP_ROUTE_MISSING);
 	}
 }
 

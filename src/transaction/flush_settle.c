@@ -346,6 +346,7 @@ static void
 probe_removal(MpFlush *flush, MpUnit *unit)
 {
 	MpUnit		first = *unit;
+	MpRoutes   *routes;
 
 	Assert(unit->count > 1);
 	first.kind = MP_CALL_REMOVE_MEMBERSHIP;
@@ -358,7 +359,8 @@ probe_removal(MpFlush *flush, MpUnit *unit)
 	elog(DEBUG1, "mixpanel_sa_fdw: the server lacks %s, but has single calls",
 		 mp_call_title(unit->call));
 	mp_flush_note_accepted(flush, first.finals, 1);
-	mp_flush_routes(unit)->bulk_remove = MP_ROUTE_MISSING;
+	routes = mp_flush_routes(unit);
+	mp_routes_note(routes, &routes->bulk_remove, MP_ROUTE_MISSING);
 	add_singles(flush, unit, unit->finals + 1, unit->count - 1);
 	mp_flush_replace_unit(unit);
 }

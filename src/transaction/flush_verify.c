@@ -128,12 +128,13 @@ learn(const MpFlush *flush, int final)
 {
 	const MpChange *change = mp_flush_change(flush, final);
 	const char *before = role_before(change);
+	MpRoutes   *routes;
 
 	if (flush->replaced || before == NULL || flush->roles[final] == NULL ||
 		strcmp(before, flush->roles[final]) == 0)
 		return;
-	mp_session_routes(mp_changeset_target(change->target))->role_by_adding =
-		MP_ROUTE_PRESENT;
+	routes = mp_session_routes(mp_changeset_target(change->target));
+	mp_routes_note(routes, &routes->role_by_adding, MP_ROUTE_PRESENT);
 }
 
 /* The role that a change of role found; NULL: not known. */
