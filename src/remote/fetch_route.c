@@ -215,6 +215,7 @@ list_by_me(MpFetch *fetch, int status)
 		mp_routes_note(routes, &routes->organization_projects,
 					   MP_ROUTE_MISSING);
 	mp_fetch_drop_call(fetch, &fetch->list.call);
+	fetch->list.kind = MP_CALL_ME;
 	fetch->list.call = mp_session_started(mp_api_me(fetch->http,
 													fetch->settings));
 }

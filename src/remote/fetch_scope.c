@@ -14,6 +14,7 @@
 #include "remote/project.h"
 
 static bool is_known_ours(MpFetch *fetch, const MpParent *parent);
+static bool is_left_out(const MpFetch *fetch, int64 project);
 static bool has_id(const MpIds *ids, int64 id);
 static MpProjectOwner listed_owner(const MpFetch *fetch);
 
@@ -101,9 +102,10 @@ is_known_ours(MpFetch *fetch, const MpParent *parent)
 }
 
 /*
- * A membership that says that it is another organization's is no row; nor is
- * one of an account that is not asked for, or of a project that was read
- * already, by the other way.
+ * A membership that says that it is another organization's is no row, nor is
+ * one of a project that the organization's own list does not name: a read of
+ * all would not have it either.  Nor is one of an account that is not asked
+ * for, or of a project that was read already, by the other way.
  */
 bool
 mp_fetch_is_in_scope(const MpFetch *fetch)
@@ -116,6 +118,9 @@ mp_fetch_is_in_scope(const MpFetch *fetch)
 	if (value->present &&
 		value->as.integer != fetch->settings->organization_id)
 		return false;
+	if (!value->present && fetch->way == MP_WAY_BY_PROJECT &&
+		is_left_out(fetch, values[MP_FIELD_PROJECT_ID].as.integer))
+		return false;
 	if (fetch->way == MP_WAY_BY_PROJECT && fetch->lookup.accounts.pinned &&
 		!fetch->widened &&
 		!has_id(&fetch->lookup.accounts, values[MP_FIELD_ID].as.integer))
@@ -123,6 +128,20 @@ mp_fetch_is_in_scope(const MpFetch *fetch)
 	return fetch->way != MP_WAY_BY_ACCOUNT ||
 		!has_id(&fetch->read_projects,
 				values[MP_FIELD_PROJECT_ID].as.integer);
+}
+
+/* A project that was visited although the list of them all does not name it:
+ * so that its refusal is an error, and not an empty table. */
+static bool
+is_left_out(const MpFetch *fetch, int64 project)
+{
+	int			at;
+
+	if (fetch->listed == NULL ||
+		fetch->list.kind != MP_CALL_ORGANIZATION_PROJECTS)
+		return false;
+	at = mp_ids_find(fetch->fixed.ids, fetch->fixed.count, project);
+	return at >= 0 && !fetch->listed[at];
 }
 
 static bool

@@ -107,7 +107,9 @@ mp_fetch_push_rest(MpFetch *fetch)
 	{
 		if (fetch->listed[i])
 			continue;
-		if (fetch->way == MP_WAY_BY_PROJECT)
+		/* what the organization's own list leaves out is asked for again */
+		if (fetch->way == MP_WAY_BY_PROJECT &&
+			fetch->list.kind != MP_CALL_ORGANIZATION_PROJECTS)
 			mp_project_note(fetch->settings, fetch->fixed.ids[i],
 							MP_PROJECT_NOT_TOLD);
 		mp_fetch_push_parent(&fetch->queue, fetch->fixed.ids[i], NULL);

@@ -41,7 +41,8 @@ typedef struct MpParentList
 	MpKept	   *kept;			/* where it is kept; fetch_keep.c begins it */
 	MpKept	   *follows;		/* another read is asking for it, which is
 								 * waited for; fetch_keep.c */
-	MpCallKind	kind;			/* that is followed; fetch_keep.c */
+	MpCallKind	kind;			/* which list it is; fetch_keep.c, and
+								 * fetch_route.c where it is replaced */
 	int64		count;			/* named so far */
 } MpParentList;
 

@@ -5,8 +5,8 @@
  *
  * A project's path does not name an organization, and its list of members does
  * not either: credentials that can read projects of several organizations get
- * members of each of them.  What tells is GET /me, and the memberships of an
- * account, whose path names the organization.
+ * members of each of them.  What tells is GET /me, the organization's own list
+ * of projects, and the memberships of an account, whose path names it.
  *
  *-------------------------------------------------------------------------
  */

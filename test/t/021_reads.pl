@@ -175,6 +175,31 @@ subtest 'a key widens no relation' => sub {
 	is($test->rows("SELECT DISTINCT project_id $members"),
 		1004, 'named by an option');
 
+	# A session that has seen the organization's own list asks that.
+	$test->start_over(accounts => 40, projects => 4, organizations => 2,
+		projects_route => JSON::PP::true);
+	check_query("SELECT count(*) $members", [80],
+		[
+			"GET $org", 'GET /organizations/123/projects/',
+			map { "GET /projects/$_/service-accounts" } 1001 .. 1004
+		],
+		'a read by project');
+	foreach (1 .. 2)
+	{
+		is($test->rows("SELECT count(*) $members WHERE project_id = 1005"),
+			0, 'a project that the organization does not list');
+		is($test->rows("$label project_id IN (1004, 1005)"),
+			123, 'beside one that it lists');
+	}
+	is($test->rows("SELECT count(*) $members m JOIN local USING (project_id)"),
+		40, 'joined');
+	is($test->run("BEGIN; DELETE $members WHERE project_id = 1005 "
+			  . 'RETURNING 1; ROLLBACK')->{rows}, '', 'nothing is deleted there');
+	$simulator->fault(status => 403, path => '^/projects/1005/', count => 0);
+	MixpanelTest::error_is(
+		$test->run("SELECT count(*) $members WHERE project_id = 1005"),
+		'42501', 'a refusal is not an empty table');
+
 	# What is not known is not labelled.
 	$test->start_over(accounts => 6, projects => 4, organizations => 2);
 	$simulator->fault(status => 403, path => '^/me', count => 0);
