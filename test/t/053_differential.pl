@@ -202,6 +202,17 @@ sub statement
 		  if MixpanelQuery::has_names($query);
 		return ($query, "SELECT * FROM o.through_cursor(\$\$$query\$\$);");
 	}
+	if (MixpanelQuery::chance(0.1))
+	{
+		my ($other) = MixpanelQuery::select();
+
+		return (
+			$query,
+			join("\n",
+				'BEGIN ISOLATION LEVEL REPEATABLE READ;',
+				"SELECT $summary FROM ($other) q;",
+				"$whole;", 'COMMIT;'));
+	}
 	return ($query, prepared($whole) // "$whole;")
 	  if MixpanelQuery::chance(0.25);
 	return ($query, "$whole;");
@@ -253,6 +264,10 @@ my ($done, $lookups, $failed, $different) = (0, 0, 0, 0);
 while ($done < STATEMENTS)
 {
 	my @statements = map { [ statement(), settings() ] } 1 .. BATCH;
+
+	# each way of reading all memberships
+	$test->simulator->set(projects_route => MixpanelQuery::chance(0.5) ?
+		  JSON::PP::true : JSON::PP::false);
 	my ($printed, $errors) = run_batch(@statements);
 
 	foreach my $i (0 .. $#statements)
