@@ -328,10 +328,8 @@ ask(Search *search, int64 organization)
 	mp_fetch_end(fetch);
 }
 
-/*
- * Keep what is to be known of an account: that it is there, or else that it
- * may be one that is known by its name alone.
- */
+/* Keep what is to be known of an account: that it is there, or else that it
+ * may be one that is known by its name alone. */
 static void
 take_record(Search *search, const MpRecord *record, int64 organization)
 {
@@ -446,10 +444,12 @@ report_commit(Search *search, MpLeft *left)
 {
 	const MpEntry *entry = &left->entry;
 
-	if (is_settled(search, entry) ||
-		GetCurrentTimestamp() > entry->happened + COMMIT_MEMORY)
+	TimestampTz now = GetCurrentTimestamp();
+	bool		settled = is_settled(search, entry);
+
+	if (now > (settled ? entry->until : entry->happened + COMMIT_MEMORY))
 		search->gone = lappend(search->gone, left);
-	else
+	else if (!settled)
 		add_row(search, entry, 0, commit_words(entry));
 }
 
