@@ -94,6 +94,8 @@ BEGIN;
 UPDATE project_memberships SET role = username WHERE service_account_id = 2 RETURNING role, username IS NULL AS nameless;
 DELETE FROM project_memberships WHERE service_account_id = 3 RETURNING project_id, coalesce(username, 'none') AS name;
 WITH d AS (DELETE FROM project_memberships WHERE service_account_id = 2 RETURNING *) SELECT count(*) FROM d WHERE username IS NULL;
+CREATE TEMPORARY TABLE kept (project_id bigint, username text);
+INSERT INTO kept SELECT project_id, username FROM project_memberships WHERE service_account_id = 4 RETURNING *;
 ROLLBACK;
 \! "$MP_SIMCTL" $MP_SIMULATOR_PORT clear log
 -- one that is only shown makes no request of its own

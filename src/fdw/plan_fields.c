@@ -165,13 +165,14 @@ static Bitmapset *
 list_decisions(PlannerInfo *root, Index relid)
 {
 	CmdType		command = root->parse->commandType;
+	bool		stored = command == CMD_UPDATE || command == CMD_INSERT;
 	Bitmapset  *attrs = NULL;
 	ListCell   *cell;
 
 	pull_varattnos(root->parse->havingQual, relid, &attrs);
 	foreach(cell, root->processed_tlist)
 	{
-		if (!only_shows(root, lfirst(cell), command == CMD_UPDATE))
+		if (!only_shows(root, lfirst(cell), stored))
 			pull_varattnos(lfirst(cell), relid, &attrs);
 	}
 	foreach(cell, root->parse->returningList)
