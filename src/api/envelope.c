@@ -24,6 +24,7 @@
 static const char *const failures[] = {
 	"error", "fail", "failed", "failure", "errored", "badrequest", "denied",
 	"forbidden", "unauthorized", "rejected", "invalid", "notfound",
+	"permissiondenied", "accessdenied", "unauthenticated",
 };
 
 static bool read_all(MpJsonCursor *cursor, MpEnvelope *envelope);
@@ -34,6 +35,10 @@ static bool is_of_account(const MpJsonString *name, const MpJsonValue *value);
 static void note_status(MpEnvelope *envelope, const MpJsonValue *value);
 static void note_denial(MpEnvelope *envelope, const char *name,
 						const MpJsonValue *value);
+static void note_outcome_of_all(MpEnvelope *envelope, const char *name,
+								const MpJsonValue *value);
+static bool is_failure(const MpJsonValue *value);
+static bool is_id(const char *name);
 static bool is_failed_status(int64_t number);
 static bool is_yes(const MpJsonValue *value);
 static bool note_results(MpEnvelope *envelope, const MpJsonString *name,
@@ -112,7 +117,8 @@ judge(MpEnvelope *envelope)
 
 	envelope->says_error = envelope->denies ||
 		(is_bare ? envelope->is_failure :
-		 envelope->is_no_success || envelope->has_failed);
+		 envelope->is_no_success || envelope->has_failed ||
+		 (envelope->is_undone && !envelope->has_results));
 }
 
 /*
@@ -129,6 +135,9 @@ note_member(MpEnvelope *envelope, const MpJsonString *name,
 		return true;
 	mp_walk_fold(name, folded);
 	note_denial(envelope, folded, value);
+	note_outcome_of_all(envelope, folded, value);
+	if (is_id(folded) && !note_outcome(envelope, name, value))
+		return false;
 	if (strcmp(folded, "id") == 0 && !envelope->has_results)
 		envelope->id = mp_value_number(value) > 0 ? mp_value_number(value) : 0;
 
@@ -170,7 +179,10 @@ note_denial(MpEnvelope *envelope, const char *name, const MpJsonValue *value)
 	static const char *const errors[] = {
 		"errorcode", "errormessage", "errormsg",
 		"errordescription", "haserror", "haserrors", "iserror", "failed",
-		"failure", "failures", "exception", "rejected",
+		"failure", "failures", "exception", "rejected", "err", "errno",
+		"errcode", "fault", "failedids", "faileditems", "failedcount",
+		"failedentries", "failedentrycount", "unprocessed", "unprocessedids",
+		"unprocesseditems", "invalidids",
 	};
 	static const char *const verdicts[] = {
 		"success", "ok", "successful", "issuccess", "issuccessful", "isok",
@@ -191,17 +203,44 @@ note_denial(MpEnvelope *envelope, const char *name, const MpJsonValue *value)
 	else if (strcmp(name, "code") == 0 || strcmp(name, "statuscode") == 0 ||
 			 strcmp(name, "httpstatus") == 0 ||
 			 strcmp(name, "httpcode") == 0)
-		envelope->denies |= is_failed_status(mp_value_number(value));
-	else if (strcmp(name, "result") == 0 && value->kind <= MP_JSON_FALSE)
-		envelope->denies |= value->kind == MP_JSON_FALSE;
-	else if (strcmp(name, "result") == 0 && value->kind == MP_JSON_STRING)
-	{
-		char		folded[MP_PAGING_NAME];
+		envelope->denies |= is_failed_status(mp_value_number(value)) ||
+			is_failure(value);
+	else if (strcmp(name, "result") == 0)
+		envelope->denies |= value->kind == MP_JSON_FALSE || is_failure(value);
+}
 
-		mp_walk_fold(&value->text, folded);
-		envelope->denies |= mp_value_is_any_of(folded, failures,
-											   LENGTH_OF(failures));
-	}
+/* The same, but an element of a list may have such members without being one
+ * that failed. */
+static void
+note_outcome_of_all(MpEnvelope *envelope, const char *name,
+					const MpJsonValue *value)
+{
+	static const char *const deeds[] = {
+		"deleted", "removed", "added", "acknowledged", "applied", "processed",
+	};
+
+	if (strcmp(name, "state") == 0 || strcmp(name, "outcome") == 0)
+		envelope->has_failed |= is_failure(value);
+	else if (mp_value_is_any_of(name, deeds, LENGTH_OF(deeds)))
+		envelope->is_undone |= value->kind == MP_JSON_FALSE;
+}
+
+/* A word for a failure. */
+static bool
+is_failure(const MpJsonValue *value)
+{
+	char		folded[MP_PAGING_NAME];
+
+	if (value->kind != MP_JSON_STRING)
+		return false;
+	mp_walk_fold(&value->text, folded);
+	return mp_value_is_any_of(folded, failures, LENGTH_OF(failures));
+}
+
+static bool
+is_id(const char *name)
+{
+	return *name != '\0' && name[strspn(name, "0123456789")] == '\0';
 }
 
 static bool
@@ -247,6 +286,9 @@ static bool
 note_results(MpEnvelope *envelope, const MpJsonString *name,
 			 const MpJsonValue *value)
 {
+	static const char *const others[] = {
+		"result", "data", "response", "responses", "outcomes", "meta",
+	};
 	char		folded[MP_PAGING_NAME];
 
 	if (mp_json_string_equals(name, "results", 7))
@@ -262,8 +304,7 @@ note_results(MpEnvelope *envelope, const MpJsonString *name,
 	if (mp_json_string_equals(name, "projects", 8) && !envelope->has_results)
 		envelope->projects = *value;
 	mp_walk_fold(name, folded);
-	if (strcmp(folded, "result") == 0 || strcmp(folded, "data") == 0 ||
-		strcmp(folded, "response") == 0)
+	if (mp_value_is_any_of(folded, others, LENGTH_OF(others)))
 		return mp_walk(value, note_outcome, envelope);
 	return true;
 }
@@ -301,6 +342,11 @@ note_outcome(void *context, const MpJsonString *name,
 		return mp_walk(value, note_outcome, envelope);
 	mp_walk_fold(name, folded);
 	note_denial(&inner, folded, value);
+	/* {"5": {"status": "error"}}, {"5": "error"}, {"5": false} */
+	if (is_id(folded) && value->kind == MP_JSON_OBJECT)
+		return mp_walk(value, note_outcome, envelope);
+	if (is_id(folded))
+		inner.denies = value->kind == MP_JSON_FALSE || is_failure(value);
 	if (!inner.denies && !inner.is_failure && !inner.has_failed)
 		return true;
 	envelope->denies = true;

@@ -39,6 +39,8 @@ typedef struct MpEnvelope
 	bool		denies;			/* an error, whatever the status says */
 	bool		has_failed;		/* the same, but an account may have such
 								 * members: failures, for one */
+	bool		is_undone;		/* "deleted": false; of a list, which asked
+								 * for nothing to be done, it is no failure */
 	bool		is_no_success;	/* a status that is not ok */
 	bool		is_failure;		/* a status that is a failure's */
 } MpEnvelope;

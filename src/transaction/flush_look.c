@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "lib/qunique.h"
+
 #include "base/ids.h"
 #include "remote/attempt.h"
 #include "remote/fetch.h"
@@ -24,6 +26,10 @@ typedef struct Look
 	MpIds		accounts;
 	MpIds		projects;
 	MpSeen	   *seen;			/* of memberships */
+	const char **wanted;		/* roles that additions ask for, sorted, each
+								 * once */
+	bool	   *spelt;			/* of each: some member has just this one */
+	int			wanted_count;
 	bool	   *shown;			/* of accounts */
 } Look;
 
@@ -37,6 +43,13 @@ static void read_members(void *arg);
 static void note_member(Look *look, const MpRecord *record);
 static bool is_individual(const MpRecord *record);
 static void note_role(Look *look, int i, const MpValue *role);
+static void collect_roles(Look *look);
+static int	compare_roles(const void *a, const void *b);
+static int	find_role(const Look *look, const char *role);
+static void note_spelling(Look *look, const MpValue *role);
+static MpSeen compare_role(const Look *look, int i);
+static bool is_same_word(const char *one, const char *other);
+static bool is_kept(const MpChange *change, const char *role);
 static int	find_pair(const Look *look, int64 account, int64 project);
 static void read_accounts(void *arg);
 static void note_account(Look *look, int64 account);
@@ -55,9 +68,15 @@ mp_flush_look(MpFlush *flush, const int *finals, int count, MpSeen *seen,
 												  (Size) flush->final_count,
 												  MCXT_ALLOC_HUGE |
 												  MCXT_ALLOC_ZERO);
+	collect_roles(&look);
 	for (int i = 0; i < count; i++)
 		seen[i] = MP_SEEN_ABSENT;
-	return attempt(read_members, &look, why);
+	if (!attempt(read_members, &look, why))
+		return false;
+	for (int i = 0; i < count; i++)
+		if (seen[i] == MP_SEEN_MEMBER)
+			seen[i] = compare_role(&look, i);
+	return true;
 }
 
 bool
@@ -243,10 +262,10 @@ static void
 note_member(Look *look, const MpRecord *record)
 {
 	const MpValue *values = record->values;
-	const MpChange *change;
 	int			i = find_pair(look, values[MP_FIELD_ID].as.integer,
 							  values[MP_FIELD_PROJECT_ID].as.integer);
 
+	note_spelling(look, &values[MP_FIELD_ROLE]);
 	if (i < 0)
 		return;
 	if (record->raw.data == NULL)
@@ -257,11 +276,7 @@ note_member(Look *look, const MpRecord *record)
 	if (!is_individual(record))
 		return;
 	note_role(look, i, &values[MP_FIELD_ROLE]);
-	change = mp_flush_change(look->flush, look->finals[i]);
-	look->seen[i] = change->role == NULL ||
-		look->flush->roles[look->finals[i]] == NULL ||
-		strcmp(change->role, look->flush->roles[look->finals[i]]) == 0 ?
-		MP_SEEN_MEMBER : MP_SEEN_OTHER_ROLE;
+	look->seen[i] = MP_SEEN_MEMBER;
 }
 
 /* By itself, not through a team or the organization. */
@@ -287,6 +302,115 @@ note_role(Look *look, int i, const MpValue *role)
 	memcpy(copy, role->as.text.data, role->as.text.length);
 	copy[role->as.text.length] = '\0';
 	look->flush->roles[look->finals[i]] = copy;
+}
+
+/* Those that the additions ask for, each once. */
+static void
+collect_roles(Look *look)
+{
+	Size		size = (Size) look->count;
+
+	look->wanted = palloc_extended(sizeof(char *) * size, MCXT_ALLOC_HUGE);
+	for (int i = 0; i < look->count; i++)
+	{
+		const MpChange *change = mp_flush_change(look->flush, look->finals[i]);
+
+		if (change->role != NULL)
+			look->wanted[look->wanted_count++] = change->role;
+	}
+	qsort(look->wanted, (Size) look->wanted_count, sizeof(char *),
+		  compare_roles);
+	look->wanted_count = (int) qunique(look->wanted,
+									   (Size) look->wanted_count,
+									   sizeof(char *), compare_roles);
+	look->spelt = palloc_extended(sizeof(bool) * size,
+								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* const char ** */
+static int
+compare_roles(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* Index of the roles that are wanted; -1: none. */
+static int
+find_role(const Look *look, const char *role)
+{
+	const char **found = bsearch(&role, look->wanted,
+								 (Size) look->wanted_count, sizeof(char *),
+								 compare_roles);
+
+	return found == NULL ? -1 : (int) (found - look->wanted);
+}
+
+/* Of whomever the answer names. */
+static void
+note_spelling(Look *look, const MpValue *role)
+{
+	int			found;
+	char	   *text;
+
+	if (!role->present)
+		return;
+	text = pnstrdup(role->as.text.data, role->as.text.length);
+	found = find_role(look, text);
+	if (found >= 0)
+		look->spelt[found] = true;
+	pfree(text);
+}
+
+/*
+ * Has a member the role that was asked for?  A server may list "admin" as
+ * "Admin".  They are two roles only where another member has just the one that
+ * was asked for, or where the other is what the member had before.
+ */
+static MpSeen
+compare_role(const Look *look, int i)
+{
+	const MpChange *change = mp_flush_change(look->flush, look->finals[i]);
+	const char *role = look->flush->roles[look->finals[i]];
+
+	if (change->role == NULL || role == NULL ||
+		strcmp(change->role, role) == 0)
+		return MP_SEEN_MEMBER;
+	if (!is_same_word(change->role, role) || is_kept(change, role) ||
+		look->spelt[find_role(look, change->role)])
+		return MP_SEEN_OTHER_ROLE;
+	elog(DEBUG1, "mixpanel_sa_fdw: role \"%s\" is taken for \"%s\"", role,
+		 change->role);
+	return MP_SEEN_MEMBER;
+}
+
+/* But for the case of its ASCII letters. */
+static bool
+is_same_word(const char *one, const char *other)
+{
+	while (*one != '\0' && pg_ascii_tolower((unsigned char) *one) ==
+		   pg_ascii_tolower((unsigned char) *other))
+	{
+		one++;
+		other++;
+	}
+	return *one == *other;
+}
+
+/* Is it the role that an UPDATE was to change? */
+static bool
+is_kept(const MpChange *change, const char *role)
+{
+	const char *before = mp_flush_role_before(change);
+
+	return before != NULL && strcmp(before, role) == 0;
+}
+
+const char *
+mp_flush_role_before(const MpChange *change)
+{
+	while (change->previous >= 0 && change->kind == MP_CHANGE_ROLE)
+		change = mp_changeset_get(change->previous);
+	return change->kind == MP_CHANGE_ROLE ? change->old_role : NULL;
 }
 
 /* Index of finals; -1: a pair that nobody looks for. */

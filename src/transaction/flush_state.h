@@ -267,6 +267,9 @@ extern void mp_flush_verify_additions(MpFlush *flush);
 extern bool mp_flush_look(MpFlush *flush, const int *finals, int count,
 						  MpSeen *seen, char **why);
 
+/* The role that a change of role found; NULL: not known. */
+extern const char *mp_flush_role_before(const MpChange *change);
+
 /* The same for accounts: there[i] tells whether that of finals[i] is. */
 extern bool mp_flush_look_accounts(MpFlush *flush, const int *finals,
 								   int count, bool *there, char **why);

@@ -20,7 +20,6 @@ static void verify_target(MpFlush *flush, uint16 target, int *finals,
 static int	keep_wrong(MpFlush *flush, int *finals, int count,
 					   const MpSeen *seen);
 static void learn(const MpFlush *flush, int final);
-static const char *role_before(const MpChange *change);
 static void mend(MpFlush *flush, uint16 target, const int *finals,
 				 int count);
 static int	find_members(const MpFlush *flush, const MpUnit *unit,
@@ -127,7 +126,7 @@ static void
 learn(const MpFlush *flush, int final)
 {
 	const MpChange *change = mp_flush_change(flush, final);
-	const char *before = role_before(change);
+	const char *before = mp_flush_role_before(change);
 	MpRoutes   *routes;
 
 	if (flush->replaced || before == NULL || flush->roles[final] == NULL ||
@@ -135,15 +134,6 @@ learn(const MpFlush *flush, int final)
 		return;
 	routes = mp_session_routes(mp_changeset_target(change->target));
 	mp_routes_note(routes, &routes->role_by_adding, MP_ROUTE_PRESENT);
-}
-
-/* The role that a change of role found; NULL: not known. */
-static const char *
-role_before(const MpChange *change)
-{
-	while (change->previous >= 0 && change->kind == MP_CHANGE_ROLE)
-		change = mp_changeset_get(change->previous);
-	return change->kind == MP_CHANGE_ROLE ? change->old_role : NULL;
 }
 
 /* Remove those who are members with another role, and add all once more. */

@@ -188,6 +188,7 @@ static const Setting settings[] = {
 	{SWITCH(KIND_BOOLEAN, deleted_listed), 0, 0, NULL, "false"},
 	{SWITCH(KIND_NUMBER, page_size), 0, MAX_ACCOUNTS, NULL, "0"},
 	{SWITCH(KIND_CHOICE, paging), 0, 0, paging, "total"},
+	{SWITCH(KIND_BOOLEAN, capital_roles), 0, 0, NULL, "false"},
 	{SWITCH(KIND_CHOICE, existing_member_role), 0, 0, member_role, "set"},
 	{SWITCH(KIND_CHOICE, bulk_existing_member_status), 0, 0, existing_member,
 	"200"},

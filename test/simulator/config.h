@@ -134,6 +134,7 @@ typedef struct SimConfig
 	int64_t		paging;			/* a SimPaging */
 
 	/* the switches: what a change and its refusal do and say */
+	int64_t		capital_roles;	/* lists of memberships say "Admin" */
 	int64_t		existing_member_role;	/* 1 = an addition sets it */
 	int64_t		bulk_existing_member_status;	/* 200, 400, 409 */
 	int64_t		unknown_status; /* 400, 404, 422: of what a body names */

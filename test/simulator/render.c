@@ -10,6 +10,8 @@
  */
 #include "render.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 static void
@@ -159,6 +161,17 @@ sim_render_grant(SimGrant grant)
 	return names[grant];
 }
 
+static void
+put_role(SimText *text, const char *role, const SimConfig *config)
+{
+	char		shown[256];
+
+	snprintf(shown, sizeof(shown), "%s", role);
+	if (config->capital_roles)
+		shown[0] = (char) toupper((unsigned char) shown[0]);
+	put_string(text, "role", config->capital_roles ? shown : role);
+}
+
 /* The nested document has no types: they are told where one is needed. */
 void
 sim_render_project(SimText *text, const SimRow *row, const SimConfig *config)
@@ -169,7 +182,7 @@ sim_render_project(SimText *text, const SimRow *row, const SimConfig *config)
 	sim_text_puts(text, "{");
 	put_number(text, "projectId", membership->project_id);
 	put_string(text, "projectName", membership->project->name);
-	put_string(text, "role", membership->roles[row->grant]);
+	put_role(text, membership->roles[row->grant], config);
 	if (config->document == SIM_DOCUMENT_ALL &&
 		(membership->roles[SIM_GRANT_TEAM] != NULL ||
 		 membership->roles[SIM_GRANT_ORGANIZATION] != NULL))
@@ -203,7 +216,7 @@ sim_render_member(SimText *text, const SimRow *row, const SimConfig *config)
 	put_account(text, account, config->document, NULL);
 	put_name(text, "hasSensitiveAccess");
 	sim_text_puts(text, sensitive ? "true" : "false");
-	put_string(text, "role", role);
+	put_role(text, role, config);
 	put_number(text, "role_order", role_order(role));
 	put_string(text, "target_type", sim_render_grant(row->grant));
 	sim_text_printf(text, ",\"email\":\"account-%lld@example.com\"",

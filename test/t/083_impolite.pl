@@ -208,6 +208,38 @@ subtest 'a role that is kept' => sub {
 		detail => qr/the role is analyst\.\nApplied: 0\.\nNot applied: 1 /);
 };
 
+# A server that lists "Admin" for what was added as "admin" has done it.
+subtest 'a role in another case' => sub {
+	my $update = q(UPDATE mp.project_memberships SET role = 'owner' )
+	  . 'WHERE service_account_id = 2';
+
+	world(capital_roles => $yes{true});
+	no_error($test->run(add(q((2, 1005, 'admin'), (3, 1005, 'consumer')))), 'INSERT');
+	is($test->count_of('POST'), 1, 'one addition');
+	is($test->count_of('GET'), 1, 'one read');
+	ok(is_member(2, 1005, 'admin') && is_member(3, 1005, 'consumer'), 'it is done');
+	$simulator->clear_log;
+	no_error($test->run($update), 'UPDATE');
+	is($test->count_of('POST'), 1, 'nobody is removed');
+	ok(is_member(2, 1002, 'owner') && is_member(2, 1005, 'owner'), 'it is done');
+
+	# Two roles: another member has the one that is asked for.
+	world(existing_member_role => 'kept');
+	$simulator->add_memberships(
+		{ service_account_id => 2, project_id => 1005, role => 'owner' },
+		{ service_account_id => 2, project_id => 1006, role => 'Owner' });
+	no_error($test->run(add(q((2, 1006, 'owner')))), 'INSERT over another role');
+	ok(is_member(2, 1006, 'owner'), 'the role is the one that was asked for');
+
+	# Two roles: the other is what the UPDATE found.
+	world(existing_member_role => 'kept');
+	$simulator->add_memberships(
+		{ service_account_id => 2, project_id => 1002, role => 'Owner' });
+	no_error($test->run("BEGIN; $update; $update AND role = 'owner'; COMMIT"),
+		'UPDATE of another role');
+	ok(is_member(2, 1002, 'owner'), 'the role is the one that was asked for');
+};
+
 subtest 'when additions are read back' => sub {
 	world();
 	no_error($test->run(add(q((2, 1001, 'owner'), (3, 1001, 'owner')))), 'INSERT');

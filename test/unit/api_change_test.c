@@ -404,27 +404,36 @@ test_heads(void)
 	canned_head.status = 200;
 }
 
+/* Members of a success that deny it. */
+static const char *const denials[] = {
+	"\"success\":false", "\"ok\":false", "\"success\":0",
+	"\"status\":\"fail\"", "\"status\":\"FAILED\"", "\"status\":0",
+	"\"code\":400,\"status\":\"Bad Request\"", "\"status\":false",
+	"\"status\":\"ok\",\"errors\":[{\"id\":5}]", "\"status\":404",
+	"\"status\":\"error\"", "\"status\":\"pending\"", "\"status\":\"\"",
+	"\"code\":500", "\"errors\":{\"role\":[\"bad\"]}", "\"error\":7",
+	"\"Success\":\"False\"", "\"is_success\":false", "\"error\":true",
+	"\"ok\":\"no\"", "\"ok\":0", "\"status\":\"ERROR\"", "\"status\":500",
+	"\"status\":\"404\"", "\"status\":{\"code\":400}", "\"status\":[]",
+	"\"status\":\"partial\"", "\"status\":-1", "\"status\":1",
+	"\"statusCode\":403", "\"code\":\"404\"", "\"error\":[\"no\"]",
+	"\"error\":{\"code\":7}", "\"errors\":\"bad\"", "\"error_code\":7",
+	"\"errorMessage\":\"bad\"", "\"failed\":[5]", "\"result\":\"error\"",
+	"\"result\":false", "\"data\":{\"success\":false}",
+	"\"response\":{\"status\":\"error\"}", "\"status\":true,\"ok\":false",
+	"\"err\":\"denied\"", "\"errno\":13", "\"errcode\":40013",
+	"\"fault\":{\"faultstring\":\"x\"}", "\"FailedEntryCount\":1",
+	"\"unprocessed_ids\":[5]", "\"invalid_ids\":[5]",
+	"\"code\":\"PERMISSION_DENIED\"", "\"state\":\"failed\"",
+	"\"outcome\":\"failure\"", "\"meta\":{\"status\":403}",
+	"\"meta\":{\"error\":\"x\"}", "\"5\":{\"status\":\"error\"}",
+	"\"responses\":[{\"id\":\"1\",\"status\":404}]",
+};
+
 /* A success that denies itself. */
 static void
 test_denials(void)
 {
-	static const char *const denials[] = {
-		"\"success\":false", "\"ok\":false", "\"success\":0",
-		"\"status\":\"fail\"", "\"status\":\"FAILED\"", "\"status\":0",
-		"\"code\":400,\"status\":\"Bad Request\"", "\"status\":false",
-		"\"status\":\"ok\",\"errors\":[{\"id\":5}]", "\"status\":404",
-		"\"status\":\"error\"", "\"status\":\"pending\"", "\"status\":\"\"",
-		"\"code\":500", "\"errors\":{\"role\":[\"bad\"]}", "\"error\":7",
-		"\"Success\":\"False\"", "\"is_success\":false", "\"error\":true",
-		"\"ok\":\"no\"", "\"ok\":0", "\"status\":\"ERROR\"", "\"status\":500",
-		"\"status\":\"404\"", "\"status\":{\"code\":400}", "\"status\":[]",
-		"\"status\":\"partial\"", "\"status\":-1", "\"status\":1",
-		"\"statusCode\":403", "\"code\":\"404\"", "\"error\":[\"no\"]",
-		"\"error\":{\"code\":7}", "\"errors\":\"bad\"", "\"error_code\":7",
-		"\"errorMessage\":\"bad\"", "\"failed\":[5]", "\"result\":\"error\"",
-		"\"result\":false", "\"data\":{\"success\":false}",
-		"\"response\":{\"status\":\"error\"}", "\"status\":true,\"ok\":false",
-	};
 	char		body[400];
 
 	for (size_t i = 0; i < sizeof(denials) / sizeof(denials[0]); i++)
@@ -450,12 +459,18 @@ test_denials(void)
 		"{\"status\":\"ok\",\"results\":{\"success\":false}}",
 		"{\"results\":{\"added\":[],\"failed\":[5]}}", "[[{\"ok\":false}]]",
 		"{\"results\":false}", "{\"status\":\"ok\",\"data\":[{\"ok\":false}]}",
-		"\"Failed\"",
+		"\"Failed\"", "{\"deleted\":false}", "{\"acknowledged\":false}",
+		"{\"results\":{\"5\":{\"ok\":false}}}", "{\"5\":false}",
+		"{\"results\":{\"5\":\"error\"}}",
 	};
 	static const char *const fine[] = {
 		"[{\"id\":2,\"status\":\"active\"}]", "{\"results\":[{\"id\":2}]}",
 		"{\"results\":{\"id\":2,\"status\":\"added\",\"error\":null}}",
 		"[]", "\"ok\"", "\"removed\"", "{\"results\":{\"failed\":[]}}",
+		"{\"deleted\":true}", "{\"errno\":0,\"errcode\":0,\"err\":null}",
+		"{\"5\":{\"status\":\"ok\"}}", "{\"results\":{\"5\":\"added\"}}",
+		"{\"meta\":{\"status\":200}}", "{\"code\":\"OK\",\"state\":\"done\"}",
+		"{\"failed_ids\":[],\"unprocessed\":[],\"FailedEntryCount\":0}",
 	};
 
 	for (size_t j = 0; j < CHANGES; j++)
@@ -472,6 +487,10 @@ test_denials(void)
 	fails(&create, "[{" NEW ",\"errors\":[\"quota\"]}]",
 		  MP_PROBLEM_ERROR_BODY, "Mixpanel says: quota");
 	succeeds(&create, "{\"results\":{" NEW ",\"error\":null}}", 1);
+
+	/* what a list may say of itself or of an element */
+	succeeds(&list, "{\"deleted\":false,\"results\":[{\"id\":2}]}", 1);
+	succeeds(&list, "[{\"id\":2,\"deleted\":false,\"state\":\"failed\"}]", 1);
 
 	/* what an account may have, and an answer may not */
 	succeeds(&create, "{" NEW ",\"failures\":2,\"failed\":true}", 1);
