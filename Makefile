@@ -98,6 +98,7 @@ OBJS = \
 	src/remote/fetch_keep.o \
 	src/remote/fetch_route.o \
 	src/remote/fetch_state.o \
+	src/remote/fetch_unlisted.o \
 	src/remote/fetch_wait.o \
 	src/remote/fetch_scope.o \
 	src/remote/project.o \

@@ -199,6 +199,7 @@ step(MpFetch *fetch, bool *progress)
 	bool		counts = mp_fetch_choice_counts(fetch);
 	MpWay		way = fetch->way;
 	MpFetchState state;
+	MpVerdict	verdict;
 	int			absent;
 
 	read_parents(fetch);
@@ -219,6 +220,13 @@ step(MpFetch *fetch, bool *progress)
 		return state;
 	if (fetch->way == MP_WAY_BY_PROJECT && !mp_fetch_choice_read_rest(fetch))
 		return MP_FETCH_WAIT;
+	verdict = mp_fetch_conclude_projects(fetch);
+	if (verdict != MP_VERDICT_GO_ON)
+	{
+		follow(fetch, verdict);
+		*progress = true;
+		return MP_FETCH_WAIT;
+	}
 	absent = fetch->doubtful_count;
 	mp_fetch_conclude(fetch);
 	if (fetch->judge == NULL && !(fetch->left && fetch->chosen))

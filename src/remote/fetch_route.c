@@ -25,6 +25,7 @@
 #include "remote/error.h"
 #include "remote/fetch_choice.h"
 #include "remote/fetch_route.h"
+#include "remote/fetch_unlisted.h"
 #include "remote/project.h"
 
 static bool means_missing(int status);
@@ -272,6 +273,23 @@ mp_fetch_conclude(MpFetch *fetch)
 												fetch->wanted));
 }
 
+MpVerdict
+mp_fetch_conclude_projects(MpFetch *fetch)
+{
+	MpUnlisted *unlisted = &fetch->unlisted;
+
+	if (fetch->way != MP_WAY_BY_PROJECT || fetch->chosen ||
+		unlisted->count == 0)
+		return MP_VERDICT_GO_ON;
+	if (*route_of(fetch) != MP_ROUTE_PRESENT)
+		return route_missing(fetch, NULL, false);
+	if (unlisted->foreign != 0)
+		raise_unproven(unlisted->foreign);
+	mp_fetch_warn_of_unlisted(fetch);
+	unlisted->count = 0;
+	return MP_VERDICT_GO_ON;
+}
+
 /* An account that is listed after all is a row, or its memberships are to be
  * read in another way. */
 MpVerdict
@@ -400,6 +418,7 @@ settle_account(MpFetch *fetch, MpSlot *slot, MpCallState state)
  * A list of projects tells: of the organization's, or of those that the
  * credentials see.  Where the route is known to work, a 404 of the API's own
  * was about the project; another says nothing of a project that no list has.
+ * Where there is no list, other projects of the read tell whether it works.
  */
 static MpVerdict
 settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
@@ -421,10 +440,16 @@ settle_project(MpFetch *fetch, MpSlot *slot, MpCallState state)
 		mp_error_raise(slot->call, fetch->settings);
 	else if (*route_of(fetch) == MP_ROUTE_PRESENT && slot->foreign)
 		raise_unproven(slot->parent.id);
-	else if (*route_of(fetch) == MP_ROUTE_PRESENT)
+	else if (state == MP_CALL_FAILED && fetch->chosen &&
+			 *route_of(fetch) != MP_ROUTE_PRESENT)
+		return route_missing(fetch, slot, false);
+	else if (state == MP_CALL_FAILED ||
+			 *route_of(fetch) == MP_ROUTE_PRESENT)
+	{
+		if (mp_call_kind(slot->call) != MP_CALL_ORGANIZATION_PROJECTS)
+			mp_fetch_note_unlisted(fetch, slot);
 		mp_fetch_finish_slot(fetch, slot);
-	else if (state == MP_CALL_FAILED)
-		return route_missing(fetch, slot, true);
+	}
 	else
 		return project_not_seen(fetch, slot);
 	return MP_VERDICT_GO_ON;
@@ -456,6 +481,7 @@ project_not_seen(MpFetch *fetch, MpSlot *slot)
 	bool		only_way = fetch->switched ||
 		fetch->settings->membership_read == MP_MEMBERSHIP_READ_PROJECT;
 
+	mp_fetch_note_unlisted(fetch, slot);
 	if ((!only_way && !fetch->chosen) || slot->witness == 0)
 		return route_missing(fetch, slot, false);
 	mp_fetch_set_slot(fetch, slot, MP_SLOT_ASKING_WITNESS,

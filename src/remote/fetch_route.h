@@ -41,6 +41,9 @@ extern MpVerdict mp_fetch_parents_failed(MpFetch *fetch);
  */
 extern void mp_fetch_conclude(MpFetch *fetch);
 
+/* The same of projects that no list has named, before the above. */
+extern MpVerdict mp_fetch_conclude_projects(MpFetch *fetch);
+
 /* fetch->judge has changed state. */
 extern MpVerdict mp_fetch_judged(MpFetch *fetch, MpCallState state);
 

@@ -11,6 +11,7 @@
 
 #include "base/ids.h"
 #include "remote/fetch_scope.h"
+#include "remote/fetch_unlisted.h"
 #include "remote/project.h"
 
 static bool is_known_ours(MpFetch *fetch, const MpParent *parent);
@@ -68,7 +69,10 @@ mp_fetch_complete_record(MpFetch *fetch, const MpParent *parent)
 	MpField		label = by_project ? MP_FIELD_PROJECT_NAME : MP_FIELD_USERNAME;
 
 	if (fetch->way == MP_WAY_BY_ACCOUNT)
+	{
 		mp_record_set_integer(record, MP_FIELD_ID, parent->id);
+		mp_fetch_learn_of_unlisted(fetch);
+	}
 	else if (by_project)
 		mp_record_set_integer(record, MP_FIELD_PROJECT_ID, parent->id);
 	if (parent->label != NULL && !record->values[label].present)

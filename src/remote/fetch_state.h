@@ -89,6 +89,16 @@ typedef struct MpSlot
 								 * fetch_route.c */
 } MpSlot;
 
+/* Projects that were answered 404, and that no list has named. */
+typedef struct MpUnlisted
+{
+	int64	   *ids;
+	int			count;
+	int			size;
+	int64		foreign;		/* one of them, whose 404 was not the API's;
+								 * 0: none */
+} MpUnlisted;
+
 struct MpFetch
 {
 	/* set by mp_fetch_begin() */
@@ -158,6 +168,9 @@ struct MpFetch
 								 * call can tell: only the list can */
 	MpCall	   *judge;			/* the list of accounts that decides */
 	bool		judge_found;	/* it has named one of them */
+
+	/* fetch_unlisted.c */
+	MpUnlisted	unlisted;
 };
 
 /* ---- the way ---- */

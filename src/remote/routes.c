@@ -55,6 +55,15 @@ mp_routes_warn_of_me(MpRoutes *routes)
 	return first;
 }
 
+bool
+mp_routes_warn_of_unlisted(MpRoutes *routes)
+{
+	bool		first = !routes->warned_of_unlisted;
+
+	routes->warned_of_unlisted = true;
+	return first;
+}
+
 void
 mp_routes_forget_ways(MpRoutes *routes)
 {

@@ -40,6 +40,7 @@ typedef struct MpRoutes
 	MpRoute		project_accounts;
 	MpRoute		organization_projects;
 	bool		warned_of_me;	/* that /me may not show all projects */
+	bool		warned_of_unlisted; /* of projects that no list shows */
 	uint32		project_wise_refused;	/* user mapping whose credentials may
 										 * not read all by project; 0: none */
 	MpNumber	accounts;
@@ -68,6 +69,9 @@ extern void mp_routes_refuse_projects(MpRoutes *routes, uint32 mapping);
 
 /* True the first time: somebody is to be warned of what /me shows. */
 extern bool mp_routes_warn_of_me(MpRoutes *routes);
+
+/* The same: of projects that no list shows. */
+extern bool mp_routes_warn_of_unlisted(MpRoutes *routes);
 
 /* Memberships could be read by neither way: what was learnt of the two is not
  * believed any more. */

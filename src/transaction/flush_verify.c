@@ -14,9 +14,14 @@
 
 #include "transaction/flush_state.h"
 
+#define FIRST_WAIT	300			/* ms until a list is read again; each wait is
+								 * twice as long as the one before */
+#define LAST_WAIT	2400
+
 static int	find_accepted(const MpFlush *flush, int target, int *finals);
 static void verify_target(MpFlush *flush, uint16 target, int *finals,
 						  int count);
+static bool wait_for_list(int *wait);
 static int	keep_wrong(MpFlush *flush, int *finals, int count,
 					   const MpSeen *seen);
 static void learn(const MpFlush *flush, int final);
@@ -63,13 +68,15 @@ find_accepted(const MpFlush *flush, int target, int *finals)
 
 /*
  * Read additions back on a server that may keep an old role; a role that was
- * kept is replaced once, and must then be right.
+ * kept is replaced once, and must then be right.  What is read may be behind
+ * what was done, so before that ends the COMMIT it is read for some seconds.
  */
 static void
 verify_target(MpFlush *flush, uint16 target, int *finals, int count)
 {
 	MpSeen	   *seen;
 	char	   *why;
+	int			wait = FIRST_WAIT;
 
 	if (!mp_flush_is_verified(target))
 	{
@@ -86,12 +93,23 @@ verify_target(MpFlush *flush, uint16 target, int *finals, int count)
 			break;
 		}
 		count = keep_wrong(flush, finals, count, seen);
-		if (count > 0 && round > 0)
-			raise_wrong(flush, finals[0]);
-		if (count > 0)
+		if (count > 0 && round == 0)
 			mend(flush, target, finals, count);
+		else if (count > 0 && !wait_for_list(&wait))
+			raise_wrong(flush, finals[0]);
 	}
 	pfree(seen);
+}
+
+/* False where it has been waited for long enough. */
+static bool
+wait_for_list(int *wait)
+{
+	if (*wait > LAST_WAIT)
+		return false;
+	mp_session_nap(TimestampTzPlusMilliseconds(GetCurrentTimestamp(), *wait));
+	*wait *= 2;
+	return true;
 }
 
 /* Notes what was seen, and keeps those that are not as they should be. */

@@ -291,6 +291,55 @@ subtest 'a project in another region' => sub {
 	}
 };
 
+# A 404 and no list: what other projects are answered tells of the call.
+subtest 'a project that no list shows' => sub {
+	my $false = JSON::PP::false;
+	my $by_project = qr{^GET /projects/};
+
+	foreach my $me (JSON::PP::true, $false)
+	{
+		foreach my $late (qw(1001 7777))
+		{
+			my $name = ($me ? 'not shown by /me' : 'no /me') . ", $late last";
+
+			start_over(me_route => $me);
+			$test->options(membership_read => 'project', project_ids => '1001,7777');
+			$simulator->fault(delay_ms => 300, path => "^/projects/$late/");
+			my $result = $test->run("SELECT count(*) FROM $m");
+			is($result->{code} || $result->{rows}, '3', "$name: the rows of the other")
+			  || diag(MixpanelTest::describe($result));
+			is(scalar @{ $result->{notices} }, 1, "$name: one warning");
+			like($result->{notices}[0]{message},
+				qr/^no memberships are read of project 7777$/, 'which names it');
+			like($result->{notices}[0]{hint},
+				qr/Project 7777 may lie in another region.*"project_ids"/,
+				'and says what to do');
+			$result = $test->run("SELECT count(*) FROM $m");
+			is_deeply($result->{notices}, [], "$name: once a session");
+		}
+	}
+
+	# whoever asks for it by its id has not said that it is there
+	$test->fresh;
+	my $result = $test->run("SELECT count(*) FROM $m WHERE project_id IN (1001, 7777)");
+	is("$result->{rows} @{ $result->{notices} }", '3 ', 'a condition');
+
+	# one that is not there does not show that the call is missing
+	start_over(me_route => $false);
+	check("SELECT count(*) FROM $m WHERE project_id = 7777", '0', undef,
+		'the first read');
+	check("SELECT count(*) FROM $m WHERE project_id = 1001", '3',
+		['GET /projects/1001/service-accounts'], 'the next is by project');
+
+	# one that has members does
+	start_over(me_route => $false, list_by_project => $false);
+	check("SELECT count(*) FROM $m WHERE project_id = 1001", '3', undef,
+		'the call is missing');
+	$test->logged("SELECT count(*) FROM $m WHERE project_id = 1002");
+	is(scalar(grep { $_ =~ $by_project } $simulator->requests), 0,
+		'which is learnt');
+};
+
 # There every domain differs from the host, wherever the projects lie.
 subtest 'a gateway in front of the region' => sub {
 	start_over(foreign_project_status => 403);
