@@ -54,7 +54,6 @@ static MpFetchState read_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState follow_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState replay_slot(MpFetch *fetch, MpSlot *slot, bool *progress);
 static MpFetchState read_judge(MpFetch *fetch, bool *progress);
-static MpFetchState next_trusted(MpFetch *fetch);
 
 MpFetch *
 mp_fetch_begin(const MpSettings *settings, const MpLookup *lookup,
@@ -146,7 +145,7 @@ mp_fetch_next(MpFetch *fetch, const MpRecord **record)
 		bool		progress = false;
 
 		if (fetch->way == MP_WAY_TRUST)
-			state = next_trusted(fetch);
+			state = mp_fetch_next_trusted(fetch);
 		else
 			state = step(fetch, &progress);
 		if (!progress)
@@ -624,26 +623,5 @@ read_judge(MpFetch *fetch, bool *progress)
 	if (verdict != MP_VERDICT_ROW)
 		return MP_FETCH_WAIT;
 	mp_fetch_complete_record(fetch, &none);
-	return MP_FETCH_ROW;
-}
-
-/* Every pair of the pinned accounts and projects. */
-static MpFetchState
-next_trusted(MpFetch *fetch)
-{
-	const MpIds *accounts = &fetch->lookup.accounts;
-	const MpIds *projects = &fetch->lookup.projects;
-	int64		at = fetch->trusted_pairs++;
-
-	if (at >= (int64) accounts->count * projects->count)
-		return MP_FETCH_DONE;
-	memset(fetch->record.values, 0, sizeof(fetch->record.values));
-	fetch->record.raw.data = NULL;
-	mp_record_set_integer(&fetch->record, MP_FIELD_ID,
-						  accounts->ids[at / projects->count]);
-	mp_record_set_integer(&fetch->record, MP_FIELD_PROJECT_ID,
-						  projects->ids[at % projects->count]);
-	mp_record_set_integer(&fetch->record, MP_FIELD_ORGANIZATION_ID,
-						  fetch->settings->organization_id);
 	return MP_FETCH_ROW;
 }

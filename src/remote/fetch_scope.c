@@ -86,6 +86,26 @@ mp_fetch_complete_record(MpFetch *fetch, const MpParent *parent)
 							  fetch->settings->organization_id);
 }
 
+MpFetchState
+mp_fetch_next_trusted(MpFetch *fetch)
+{
+	const MpIds *accounts = &fetch->lookup.accounts;
+	const MpIds *projects = &fetch->lookup.projects;
+	int64		at = fetch->trusted_pairs++;
+
+	if (at >= (int64) accounts->count * projects->count)
+		return MP_FETCH_DONE;
+	memset(fetch->record.values, 0, sizeof(fetch->record.values));
+	fetch->record.raw.data = NULL;
+	mp_record_set_integer(&fetch->record, MP_FIELD_ID,
+						  accounts->ids[at / projects->count]);
+	mp_record_set_integer(&fetch->record, MP_FIELD_PROJECT_ID,
+						  projects->ids[at % projects->count]);
+	mp_record_set_integer(&fetch->record, MP_FIELD_ORGANIZATION_ID,
+						  fetch->settings->organization_id);
+	return MP_FETCH_ROW;
+}
+
 /*
  * Is it known that the record is the organization's?  Every path but a
  * project's names the organization.  A project that an account of ours is in

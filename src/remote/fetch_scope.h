@@ -17,4 +17,8 @@ extern void mp_fetch_take_listed(MpFetch *fetch);
 extern void mp_fetch_complete_record(MpFetch *fetch, const MpParent *parent);
 extern bool mp_fetch_is_in_scope(const MpFetch *fetch);
 
+/* The next of every pair of the pinned accounts and projects, without a
+ * request: ROW or DONE. */
+extern MpFetchState mp_fetch_next_trusted(MpFetch *fetch);
+
 #endif							/* MP_REMOTE_FETCH_SCOPE_H */
