@@ -35,7 +35,7 @@ Environment:
   PG_CONFIG         chooses the server; default: the newest that is installed
   MP_JOBS           tests that run side by side; default: two a processor
   MP_CHECK_SECONDS  that all of it may take; default 1800
-  MP_FUZZ_SECONDS   for each fuzz target; default 10, 0: its seeds alone
+  MP_FUZZ_SECONDS   for each fuzz target; default 5, 0: its seeds alone
   PROVE_FLAGS       more arguments for prove, such as --verbose
 END
 }

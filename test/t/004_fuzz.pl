@@ -7,7 +7,7 @@ use warnings;
 
 use Test::More;
 
-my $seconds = $ENV{MP_FUZZ_SECONDS} // 10;
+my $seconds = $ENV{MP_FUZZ_SECONDS} // 5;
 
 my @targets = map { m!/(\w+)_fuzz\.c$! } glob('test/fuzz/*_fuzz.c');
 my @lines = split /\n/, `test/fuzz/run.sh $seconds`;
