@@ -16,9 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "json/walk.h"
 #include "api/words.h"
 #include "base/buffer.h"
+#include "json/walk.h"
 
 #define LENGTH_OF(array)	(sizeof(array) / sizeof((array)[0]))
 #define MAX_DEPTH			6
@@ -46,7 +46,8 @@ typedef struct Search
 	MpJsonValue place;			/* "loc": where it is wrong */
 } Search;
 
-static int	rank_of(const MpJsonString *name);
+static bool take_words(MpWords *words, const MpJsonValue *value, int rank);
+static int	rank_of(const char *folded);
 static bool add_words(MpWords *words, const MpJsonValue *value, int depth);
 static bool add_placed(MpWords *words, const Search *search);
 static bool visit_element(void *context, const MpJsonString *name,
@@ -61,33 +62,26 @@ static bool add_text(char *to, size_t size, const char *separator,
 					 const MpJsonString *string);
 static bool add_plain(char *to, size_t size, const char *separator,
 					  const char *text);
-static bool is_any_of(const MpJsonString *name, const char *const *names,
+static bool is_request(const char *folded, const MpWords *words,
+					   const MpJsonValue *value);
+static bool is_any_of(const char *folded, const char *const *names,
 					  size_t count);
 
 bool
 mp_words_note(MpWords *words, const MpJsonString *name,
 			  const MpJsonValue *value)
 {
-	int			rank = rank_of(name);
-	MpWords		found = {0};
+	char		folded[MP_PAGING_NAME];
+	int			rank;
 
-	if (value->kind == MP_JSON_STRING && words->request[0] == '\0' &&
-		is_any_of(name, request_names, LENGTH_OF(request_names)))
+	mp_walk_fold(name, folded);
+	if (is_request(folded, words, value))
 		return add_text(words->request, sizeof(words->request), "",
 						&value->text);
+	rank = rank_of(folded);
 	if (rank == 0 || (words->rank != 0 && words->rank <= rank))
 		return true;
-	if (!add_words(&found, value, 0))
-		return false;
-	if (found.text[0] != '\0')
-	{
-		memcpy(words->text, found.text, sizeof(words->text));
-		words->rank = rank;
-	}
-	if (words->request[0] == '\0')
-		memcpy(words->request, found.request, sizeof(words->request));
-	mp_wipe(&found, sizeof(found));
-	return true;
+	return take_words(words, value, rank);
 }
 
 void
@@ -101,13 +95,32 @@ mp_words_finish(MpWords *words)
 				 " (request id %s)", words->request);
 }
 
+/* Those of a member take the place of others, if there are any. */
+static bool
+take_words(MpWords *words, const MpJsonValue *value, int rank)
+{
+	MpWords		found = {0};
+
+	if (!add_words(&found, value, 0))
+		return false;
+	if (found.text[0] != '\0')
+	{
+		memcpy(words->text, found.text, sizeof(words->text));
+		words->rank = rank;
+	}
+	if (words->request[0] == '\0')
+		memcpy(words->request, found.request, sizeof(words->request));
+	mp_wipe(&found, sizeof(found));
+	return true;
+}
+
 /* From 1; 0: no words come under that name. */
 static int
-rank_of(const MpJsonString *name)
+rank_of(const char *folded)
 {
 	for (size_t i = 0; i < LENGTH_OF(word_names); i++)
 	{
-		if (is_any_of(name, &word_names[i], 1))
+		if (strcmp(folded, word_names[i]) == 0)
 			return (int) i + 1;
 	}
 	return 0;
@@ -168,13 +181,15 @@ visit_member(void *context, const MpJsonString *name,
 	static const char *const place_names[] = {"loc", "location", "field"};
 	Search	   *search = context;
 	MpWords    *words = search->words;
-	int			rank = rank_of(name);
+	char		folded[MP_PAGING_NAME];
+	int			rank;
 
-	if (value->kind == MP_JSON_STRING && words->request[0] == '\0' &&
-		is_any_of(name, request_names, LENGTH_OF(request_names)))
+	mp_walk_fold(name, folded);
+	rank = rank_of(folded);
+	if (is_request(folded, words, value))
 		return add_text(words->request, sizeof(words->request), "",
 						&value->text);
-	if (is_any_of(name, place_names, LENGTH_OF(place_names)))
+	if (is_any_of(folded, place_names, LENGTH_OF(place_names)))
 		search->place = *value;
 	if (rank > 0 && (search->rank == 0 || rank < search->rank) &&
 		(value->kind == MP_JSON_STRING || value->kind == MP_JSON_ARRAY ||
@@ -194,8 +209,10 @@ visit_field(void *context, const MpJsonString *name,
 	Search	   *search = context;
 	MpWords		field = {0};
 	MpWords		said = {0};
+	char		folded[MP_PAGING_NAME];
 
-	if (is_any_of(name, request_names, LENGTH_OF(request_names)) ||
+	mp_walk_fold(name, folded);
+	if (is_any_of(folded, request_names, LENGTH_OF(request_names)) ||
 		value->kind == MP_JSON_NUMBER)
 		return true;
 	if (!add_words(&said, value, search->depth))
@@ -267,13 +284,18 @@ add_plain(char *to, size_t size, const char *separator, const char *text)
 	return add_text(to, size, separator, &string);
 }
 
-/* Without regard to case and to what stands between words. */
+/* The first number by which the API knows the request */
 static bool
-is_any_of(const MpJsonString *name, const char *const *names, size_t count)
+is_request(const char *folded, const MpWords *words,
+		   const MpJsonValue *value)
 {
-	char		folded[MP_PAGING_NAME];
+	return value->kind == MP_JSON_STRING && words->request[0] == '\0' &&
+		is_any_of(folded, request_names, LENGTH_OF(request_names));
+}
 
-	mp_walk_fold(name, folded);
+static bool
+is_any_of(const char *folded, const char *const *names, size_t count)
+{
 	for (size_t i = 0; i < count; i++)
 	{
 		if (strcmp(folded, names[i]) == 0)
