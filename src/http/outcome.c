@@ -37,11 +37,11 @@ mp_http_outcome(const MpHttpTransfer *transfer, CURLcode code)
 	if (code == CURLE_TOO_LARGE)
 		return MP_OUTCOME_TOO_LARGE;
 #endif
-	if (code == CURLE_OUT_OF_MEMORY)
-		return MP_OUTCOME_NO_MEMORY;
-
+	/* libcurl 8.20 takes it for a lack of memory */
 	if (transfer->lacked && (!transfer->sent || is_connecting(code)))
 		return MP_OUTCOME_NO_DESCRIPTOR;
+	if (code == CURLE_OUT_OF_MEMORY)
+		return MP_OUTCOME_NO_MEMORY;
 	if (!transfer->sent || is_connecting(code))
 		return MP_OUTCOME_UNREACHABLE;
 	if (code == CURLE_OPERATION_TIMEDOUT)

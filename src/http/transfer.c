@@ -77,7 +77,10 @@ mp_http_transfer_begin(MpRequest *request)
 	transfer->lane = choose_lane(request);
 	transfer->easy = curl_easy_init();
 	if (transfer->easy == NULL)
+	{
+		transfer->lacked = !mp_http_descriptor_is_left(request->http);
 		return false;
+	}
 	if (set_options(request) && mp_http_lane_add(transfer->lane, request))
 		return true;
 	transfer->lacked = transfer->lacked ||
