@@ -201,10 +201,10 @@ static bool
 trust_bundle(const MpRequest *request, CURL *easy)
 {
 	MpBuffer   *bytes = &request->transfer.bundle->bytes;
-	char		nothing[] = "";
+	static char nothing[] = "\n";	/* libcurl 8.20 takes no empty bundle */
 	struct curl_blob blob = {
 		.data = bytes->length > 0 ? bytes->data : nothing,
-		.len = bytes->length,
+		.len = bytes->length > 0 ? bytes->length : 1,
 		.flags = CURL_BLOB_NOCOPY,
 	};
 	CURLcode	code = curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);

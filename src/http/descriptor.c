@@ -185,8 +185,9 @@ mp_http_descriptor_is_left(const MpHttp *http)
 	int			fd = fcntl(mp_poller_descriptor(http->poller),
 						   F_DUPFD_CLOEXEC, 0);
 
+	/* it is invalid to ask for number 0 where none at all is allowed */
 	if (fd < 0)
-		return !mp_http_descriptor_is_lack(errno);
+		return !mp_http_descriptor_is_lack(errno) && errno != EINVAL;
 	close(fd);
 	return true;
 }
