@@ -214,7 +214,8 @@ settle_removal(MpFlush *flush, MpUnit *unit, int status)
 
 /*
  * Only a read tells that a member is gone.  Where the server cannot list
- * memberships, a 404 from a call that is known to work is as good.
+ * memberships, a 404 of the API's own from a call that is known to work is as
+ * good.
  */
 static void
 settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
@@ -234,7 +235,7 @@ settle_last_removal(MpFlush *flush, MpUnit *unit, int status)
 	}
 	if (seen == MP_SEEN_ABSENT ||
 		(seen == MP_SEEN_NOTHING && why == NULL && status == 404 &&
-		 is_known_to_work(unit)))
+		 !mp_error_is_foreign(unit->call) && is_known_to_work(unit)))
 		finish_seen(flush, unit);
 	else if (falls_back)
 		fall_back(flush, unit);
