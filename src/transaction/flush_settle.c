@@ -129,7 +129,10 @@ settle_deletion(MpFlush *flush, MpUnit *unit, bool there)
 	finish_seen(flush, unit);
 }
 
-/* Nobody is removed before all else is ruled out. */
+/*
+ * Nobody is removed before all else is ruled out, nor because of the words of
+ * something in between.
+ */
 static void
 settle_add(MpFlush *flush, MpUnit *unit, int status)
 {
@@ -164,7 +167,7 @@ settle_add(MpFlush *flush, MpUnit *unit, int status)
 	 */
 	if (status == 404 && may_lack_bulk(unit) && !culprits.unreadable)
 		fall_back(flush, unit);
-	else if (status != 404 && count > 0)
+	else if (status != 404 && count > 0 && !mp_error_is_foreign(unit->call))
 	{
 		mp_flush_replace_members(flush, unit, replaced, count);
 		mp_flush_replace_unit(unit);
