@@ -270,6 +270,163 @@ foreach my $call (@calls)
 	ok($fine, "$call->{name}: what is said is true");
 }
 
+# ---- a gateway's page, mostly where memberships cannot be listed ----
+
+sub pair
+{
+	my ($account, $project) = @_;
+
+	return "service_account_id = $account AND project_id = $project";
+}
+
+sub removals
+{
+	return join ";\n", 'BEGIN',
+	  (map { 'DELETE FROM mp.project_memberships WHERE ' . pair(split / /) } @_),
+	  'COMMIT';
+}
+
+# An UPDATE needs a list; this is sent as one, too.
+sub change_role
+{
+	my ($account, $project) = @_;
+
+	return join ";\n", 'BEGIN',
+	  'DELETE FROM mp.project_memberships WHERE ' . pair($account, $project),
+	  insert("$account $project owner"), 'COMMIT';
+}
+
+sub update
+{
+	return q(UPDATE mp.project_memberships SET role = 'owner' WHERE ) . pair(@_);
+}
+
+# Neither the docs page nor this server has a list of memberships.
+my %docs = (document => 'docs');
+my %unlisted = (
+	list_by_account => $false,
+	list_by_project => $false,
+	me_route => $false);
+
+# As above.  "before" shows that the call works; "keeps": nobody is removed.
+my @gateway_calls = (
+	{
+		name => 'bulk removal of one',
+		settings => \%docs,
+		before => removals('4 1004'),
+		sql => removals('2 1002'),
+		method => 'POST',
+		path => 'remove-from-project$',
+		changes => { 'service account 2 out of project 1002' => '!2 1002' },
+	},
+	{
+		name => 'bulk removal of two',
+		settings => \%docs,
+		before => removals('4 1004'),
+		sql => removals('2 1002', '3 1003'),
+		method => 'POST',
+		path => 'remove-from-project$',
+		changes => {
+			'service account 2 out of project 1002' => '!2 1002',
+			'service account 3 out of project 1003' => '!3 1003',
+		},
+		count => 2,
+	},
+	{
+		name => 'single removal',
+		write => 'single',
+		settings => \%unlisted,
+		before => removals('4 1004'),
+		sql => removals('2 1002'),
+		method => 'DELETE',
+		path => "$org/2/projects/1002\$",
+		changes => { 'service account 2 out of project 1002' => '!2 1002' },
+	},
+	{
+		name => 'change of role',
+		settings => \%docs,
+		before => change_role(4, 1004),
+		sql => change_role(2, 1002),
+		method => 'POST',
+		path => 'add-to-project$',
+		changes =>
+		  { 'service account 2 in project 1002 as owner' => '2 1002 owner' },
+		keeps => 1,
+	},
+	{
+		name => 'UPDATE of a role, with lists',
+		settings => {},
+		before => update(4, 1004),
+		sql => update(2, 1002),
+		method => 'POST',
+		path => 'add-to-project$',
+		changes =>
+		  { 'service account 2 in project 1002 as owner' => '2 1002 owner' },
+		keeps => 1,
+	},
+	{
+		name => 'single change of role',
+		write => 'single',
+		settings => \%unlisted,
+		before => change_role(4, 1004),
+		sql => change_role(2, 1002),
+		method => 'POST',
+		path => "$org/2/projects\$",
+		changes =>
+		  { 'service account 2 in project 1002 as owner' => '2 1002 owner' },
+		keeps => 1,
+	},
+	{
+		name => 'removal of a member who is to have another role',
+		settings => { %docs, bulk_existing_member_status => 409 },
+		before => change_role(4, 1004),
+		sql => change_role(2, 1002),
+		method => 'POST',
+		path => 'remove-from-project$',
+		changes =>
+		  { 'service account 2 in project 1002 as owner' => '2 1002 owner' },
+	});
+
+# A gateway's page, once, or for a set and its first half: nothing but a call
+# that the API answers may stand for the one that it did not.
+sub gateway_case
+{
+	my ($call, $status, $after) = @_;
+	my $name = "$status, " . ($after ? 'carried out' : 'not carried out');
+
+	prepare($call, %{ $call->{settings} });
+	my $before = $test->run($call->{before});
+	is(MixpanelTest::describe($before), 'no error',
+		"$call->{name}: the call works")
+	  if $before->{code};
+	$simulator->clear_log;
+	$simulator->fault(
+		method => $call->{method},
+		path => $call->{path},
+		status => $status,
+		gateway => $true,
+		count => $call->{count} // 1,
+		after => $after);
+	my $fine = check_case($call, $name);
+	my @removals =
+	  grep { /^POST .*remove-from-project|^DELETE / } $test->calls;
+
+	return $fine unless $call->{keeps} && @removals;
+	diag("$call->{name}, $name: a member is removed: @removals");
+	return 0;
+}
+
+foreach my $call (@gateway_calls)
+{
+	my $fine = 1;
+
+	foreach my $status (400, 403, 404, 405, 409, 410, 422)
+	{
+		$fine &= gateway_case($call, $status, $_) foreach $false, $true;
+	}
+	ok($fine, "$call->{name}: a gateway's page proves nothing");
+}
+
 note "$cases cases";
 $test->stop;
 done_testing();
