@@ -40,6 +40,8 @@ static void close_kernel(MpPoller *poller);
 static void leave(MpPoller *poller, int fd);
 static bool forget_idle(MpPoller *poller, int fd);
 static int	take_some(MpPoller *poller, MpPollerEvent *events, int max);
+static int	take_ready(MpPoller *poller, MpPollerEvent *events, int max,
+					   int *taken);
 static void acknowledge_timer(MpPoller *poller);
 
 MpPoller *
@@ -229,17 +231,31 @@ translate(uint32_t reported)
 	return events;
 }
 
-/* Take up to max events without waiting */
+/*
+ * Take up to max events without waiting.  Fewer than max mean that no other
+ * socket is ready, so what is no event takes no place.
+ */
 static int
 take_some(MpPoller *poller, MpPollerEvent *events, int max)
 {
-	struct epoll_event ready[EVENTS_AT_ONCE];
-	int			count;
 	int			taken = 0;
-	int			i;
+	int			room;
 
 	poller->may_write = false;
-	count = epoll_wait(poller->descriptor, ready, max, 0);
+	do
+		room = max - taken;
+	while (take_ready(poller, events, room, &taken) == room && taken < max);
+	return taken;
+}
+
+/* Once; returns how many the kernel has told of, which may be no events. */
+static int
+take_ready(MpPoller *poller, MpPollerEvent *events, int max, int *taken)
+{
+	struct epoll_event ready[EVENTS_AT_ONCE];
+	int			count = epoll_wait(poller->descriptor, ready, max, 0);
+	int			i;
+
 	for (i = 0; i < count; i++)
 	{
 		int			fd = ready[i].data.fd;
@@ -250,11 +266,11 @@ take_some(MpPoller *poller, MpPollerEvent *events, int max)
 			epoll_ctl(poller->descriptor, EPOLL_CTL_DEL, fd, &ready[i]);
 		else
 		{
-			events[taken].fd = fd;
-			events[taken++].events = translate(ready[i].events);
+			events[*taken].fd = fd;
+			events[(*taken)++].events = translate(ready[i].events);
 		}
 	}
-	return taken;
+	return count;
 }
 
 /* The kernel's timer has run out: it is silent until it is armed again. */

@@ -73,7 +73,8 @@ extern bool mp_poller_may_write(const MpPoller *poller);
 extern void mp_poller_set_timer(MpPoller *poller, int64_t due);
 
 /*
- * Up to `max` events of watched sockets that are there now; returns how many.
+ * Up to `max` events of watched sockets that are there now; returns how many,
+ * fewer than `max` (of which 64 count) only if there are no others.
  * That the timer has run out is none: the caller has a clock.
  */
 extern int	mp_poller_take(MpPoller *poller, MpPollerEvent *events, int max);

@@ -156,6 +156,13 @@ test_many(void)
 	ok(watched, "a hundred descriptors watched");
 	i = mp_poller_take(poller, events, 2 * MANY);
 	ok(i > 1 && i <= MANY, "several are taken at once");
+	mp_poller_set_timer(poller, 0);
+	for (i = 0; i < 10; i++)
+		watched = watched && mp_poller_watch(poller, ends[i][1], 0);
+	ok(watched && mp_poller_arm(poller), "ten are left, and the timer is due");
+	is_int(mp_poller_take(poller, events, 64), 64,
+		   "as many as there is room for, none of them for nothing");
+	mp_poller_set_timer(poller, MP_POLLER_NEVER);
 	for (i = 0; i < MANY; i++)
 		watched = watched && mp_poller_watch(poller, ends[i][1], 0);
 	ok(watched, "and left");
