@@ -27,6 +27,11 @@
 static MpBudgetPart *own_part(const MpBudgetSeat *seat);
 static bool is_even(const MpBudget *budget, int64_t now);
 static void change_rate(MpBudget *budget, const MpRate *rate, int64_t now);
+static int64_t full_again(const MpBudget *budget, const MpRate *rate,
+						  double since, int64_t now);
+static int64_t later(int64_t one, int64_t other);
+static bool is_rate(const MpRate *rate, const MpRate *other);
+static double tokens_in(int64_t time, const MpRate *rate);
 static int64_t even_step(const MpRate *rate);
 static int64_t interval(const MpBudget *budget, int64_t now);
 static int64_t reserve_token(MpBudgetSeat *seat, const MpBudgetWish *wish);
@@ -220,26 +225,74 @@ is_even(const MpBudget *budget, int64_t now)
 	return now < budget->even_until;
 }
 
-/* What was taken at another rate takes the time of this one to come back, and
- * no longer than a bucket that is empty. */
+/*
+ * What was taken at another rate takes the time of this one to come back, and
+ * no longer than a bucket that is empty.  So a small bucket forgets how much a
+ * large one lacks; where two members take turns at two rates, each bucket
+ * lacks at least what it lacked before, and what was taken since.
+ */
 static void
 change_rate(MpBudget *budget, const MpRate *rate, int64_t now)
 {
-	double		taken;
+	double		taken = 0;
+	double		since = 0;
+	int64_t		full_at;
 
-	if (rate->number == 0 || (rate->number == budget->rate.number &&
-							  rate->period == budget->rate.period))
+	if (rate->number == 0 || is_rate(rate, &budget->rate))
 		return;
-	if (budget->rate.number > 0 && budget->full_at > now)
+	if (budget->rate.number > 0)
 	{
-		taken = (double) (budget->full_at - now) /
-			(double) even_step(&budget->rate);
-		if (taken > rate->number)
-			taken = rate->number;
-		budget->full_at = now +
-			(int64_t) (taken * (double) even_step(rate));
+		taken = tokens_in(budget->full_at - now, &budget->rate);
+		since = tokens_in(budget->full_at - budget->full_changed,
+						  &budget->rate);
 	}
+	if (taken > rate->number)
+		taken = rate->number;
+	if (since > taken)
+		since = taken;
+	full_at = now + (int64_t) (taken * (double) even_step(rate));
+	if (is_rate(rate, &budget->rate_before))
+		full_at = later(full_at, full_again(budget, rate, since, now));
+	budget->rate_before = budget->rate;
+	budget->full_before = budget->full_at;
 	budget->rate = *rate;
+	budget->full_at = budget->full_changed = full_at;
+}
+
+/*
+ * When the bucket of the rate before, to which it is changed back, would be
+ * full again, so many tokens having been taken since.  Those do not make it
+ * emptier than empty; only what was reserved before may be beyond.
+ */
+static int64_t
+full_again(const MpBudget *budget, const MpRate *rate, double since,
+		   int64_t now)
+{
+	int64_t		step = even_step(rate);
+	int64_t		before = later(budget->full_before, now);
+	int64_t		empty = later(before, now + rate->number * step);
+	int64_t		full_at = before + (int64_t) (since * (double) step);
+
+	return full_at < empty ? full_at : empty;
+}
+
+static int64_t
+later(int64_t one, int64_t other)
+{
+	return one > other ? one : other;
+}
+
+static bool
+is_rate(const MpRate *rate, const MpRate *other)
+{
+	return rate->number == other->number && rate->period == other->period;
+}
+
+/* So many come in this time; 0: none. */
+static double
+tokens_in(int64_t time, const MpRate *rate)
+{
+	return time > 0 ? (double) time / (double) even_step(rate) : 0;
 }
 
 /* Between two tokens that come evenly. */

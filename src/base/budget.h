@@ -53,6 +53,9 @@ typedef struct MpBudget
 	uint32_t	holds;			/* how often it was moved on */
 	int64_t		full_at;		/* when the bucket would be full again, */
 	MpRate		rate;			/* at this rate: the last that asked for one */
+	int64_t		full_changed;	/* full_at, as the change to it left it */
+	MpRate		rate_before;	/* the rate before that, */
+	int64_t		full_before;	/* at which it would be full then */
 	int64_t		even_until;		/* tokens come one by one: the server has
 								 * refused what a full bucket let pass */
 	int64_t		requests;		/* let pass */

@@ -305,6 +305,37 @@ test_changed_rate(void)
 	is_int(pass(2), MP_BUDGET_GO, "the time does");
 }
 
+/* Two servers for the same place: neither rate gives the other's tokens. */
+static void
+test_two_rates(void)
+{
+	int			large = 0;
+	int			small = 0;
+
+	begin(100, 60000, 0);
+	for (int64_t end = now + 60 * SECOND; now < end; now += SECOND / 10)
+	{
+		limits.rate.number = 100;
+		large += burst(0, 1000);
+		limits.rate.number = 10;
+		small += burst(1, 1000);
+	}
+	ok(large >= 180 && large <= 201, "a minute of 100/min, from full: %d",
+	   large);
+	ok(small >= 9 && small <= 20, "of 10/min in the same minute: %d", small);
+
+	/* it is full again, whoever has taken tokens meanwhile */
+	for (int i = 0; i < 60; i++)
+	{
+		now += 6 * SECOND;
+		small = burst(1, 1000);
+	}
+	limits.rate.number = 100;
+	large = burst(0, 1000);
+	ok(large >= 89 && large <= 100, "and most of the large one is back: %d",
+	   large);
+}
+
 int
 main(void)
 {
@@ -317,5 +348,6 @@ main(void)
 	test_line();
 	test_reservations();
 	test_changed_rate();
+	test_two_rates();
 	return done_testing();
 }
