@@ -228,6 +228,12 @@ extern MpCallState mp_call_next(MpCall *call, MpRecord *record);
 /* Frees all; cancels what is under way.  NULL is allowed. */
 extern void mp_call_free(MpCall *call);
 
+/*
+ * Does the answer to a create bring a new secret?  A mask in its place, such
+ * as ********, is none.
+ */
+extern bool mp_call_brings_secret(const MpRecord *record);
+
 extern const MpProblem *mp_call_problem(const MpCall *call);
 extern const MpTally *mp_call_tally(const MpCall *call);
 extern MpCallKind mp_call_kind(const MpCall *call);

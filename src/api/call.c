@@ -238,7 +238,6 @@ static void
 note_id(MpCall *call, const MpText *element)
 {
 	MpRecord	record;
-	const MpValue *secret = &record.values[MP_FIELD_SECRET];
 
 	mp_record_init(&record);
 	if (mp_record_decode(call->record_kind, 0, element, &record,
@@ -246,7 +245,7 @@ note_id(MpCall *call, const MpText *element)
 		call->problem.fault.id = mp_record_key(call->record_kind, &record);
 	if (mp_record_decode(call->record_kind, MP_FIELD_BIT(MP_FIELD_SECRET),
 						 element, &record, &call->problem.fault))
-		call->brings_secret = secret->present && secret->as.text.length > 0;
+		call->brings_secret = mp_call_brings_secret(&record);
 	mp_record_release(&record);
 }
 

@@ -46,7 +46,7 @@ mp_creation_create(uint16 target, CommandId cid, const MpNewAccount *account,
 		mp_record_release(record);
 		raise_failure(creation, &sought);
 	}
-	if (!mp_creation_has_secret(record))
+	if (!mp_call_brings_secret(record))
 		raise_no_secret(creation, &sought, record);
 	answer = mp_creation_note_made(creation,
 								   record->values[MP_FIELD_ID].as.integer);
@@ -98,14 +98,6 @@ raise_both(MpCreation *creation)
 	mp_error_throw(&error);
 }
 
-bool
-mp_creation_has_secret(const MpRecord *record)
-{
-	const MpValue *secret = &record->values[MP_FIELD_SECRET];
-
-	return secret->present && secret->as.text.length > 0;
-}
-
 /*
  * Nobody could ever use it, so it is deleted again; but an answer without a
  * secret may as well name an account that was there before, as where the
@@ -115,12 +107,15 @@ static void
 raise_no_secret(MpCreation *creation, MpCreationSought *sought,
 				MpRecord *record)
 {
+	const MpValue *secret = &record->values[MP_FIELD_SECRET];
 	MpError		error = {.sqlstate = ERRCODE_FDW_INVALID_DATA_TYPE};
 
 	sought->named = record->values[MP_FIELD_ID].as.integer;
 	error.message = psprintf("the answer to %s is not what the API documents",
 							 mp_call_title(creation->create));
-	error.detail = psprintf("Record 1 (id " INT64_FORMAT "), field \"secret\": is missing, and so is \"token\".",
+	error.detail = psprintf(secret->present && secret->as.text.length > 0 ?
+							"Record 1 (id " INT64_FORMAT "), field \"secret\": is masked." :
+							"Record 1 (id " INT64_FORMAT "), field \"secret\": is missing, and so is \"token\".",
 							sought->named);
 	mp_record_release(record);
 	mp_creation_raise_unsure(creation, sought, &error);

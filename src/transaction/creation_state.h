@@ -111,7 +111,4 @@ MP_NORETURN extern void mp_creation_raise_unsure(MpCreation *creation,
 												 MpCreationSought *sought,
 												 MpError *error);
 
-/* A new account's answer has its secret. */
-extern bool mp_creation_has_secret(const MpRecord *record);
-
 #endif							/* MP_TRANSACTION_CREATION_STATE_H */

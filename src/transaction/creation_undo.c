@@ -155,7 +155,7 @@ take_answer(MpCreation *creation)
 		case MP_CALL_WAIT:
 			break;
 		case MP_CALL_RECORD:
-			if (!mp_creation_has_secret(&record))
+			if (!mp_call_brings_secret(&record))
 			{
 				/* perhaps of an account that was there before */
 				mp_creation_end_create(creation, MP_CREATION_UNKNOWN);

@@ -252,7 +252,7 @@ sub bombs
 
 sub writes
 {
-	my $new = gzip('{"id":9,"username":"new","secret":"' . ('s' x 32) . '"}');
+	my $new = gzip('{"id":9,"username":"new","secret":"' . ('st' x 16) . '"}');
 	my $create = 'INSERT INTO mp.service_accounts (username) '
 	  . 'VALUES (\'new\') RETURNING id, length(secret)';
 	my $add = 'INSERT INTO mp.project_memberships '

@@ -548,15 +548,46 @@ subtest 'creates' => sub {
 	# An account that was there before, and that an answer names.
 	foreach my $body ({ id => 3, username => 'bot-3' },
 		{ results => { id => 3, username => 'temp-bot', token => undef } },
-		{ results => [ { id => 3, token => '' } ] })
+		{ results => [ { id => 3, token => '' } ] },
+		{ results => { id => 3, token => '********' } })
 	{
 		world();
 		$simulator->fault(method => 'POST', body => $body);
 		MixpanelTest::error_is($test->run("BEGIN; $create; ROLLBACK"), 'HV004',
 			'an answer without a secret', message => qr/is unknown/,
-			detail => qr/^Record 1 \(id 3\), field "secret": is missing.*\n.*has appeared so far/);
+			detail => qr/^Record 1 \(id 3\), field "secret": is m(?:issing|asked).*\n.*has appeared so far/);
 		is($test->count_of('DELETE'), 0, 'nothing is deleted');
 		is(scalar(accounts($test)), 6, 'all accounts are there');
+	}
+
+	world();
+	$simulator->fault(method => 'POST',
+		body => { status => 'ok', results => { id => 3, token => '********', error => 'quota' } });
+	like($test->run($create)->{code}, qr/^HV00/, 'an error beside a mask');
+	is($test->count_of('DELETE'), 0, 'nothing is deleted');
+
+	# A secret that nobody can read.
+	foreach my $mask ('*', '********', "\x{2022}" x 3, "\x{25cf}" x 32, 'xxxxxx', 'XXXXXXXX')
+	{
+		foreach my $name (qw(token secret))
+		{
+			world();
+			$simulator->fault(method => 'POST', after => $yes{true},
+				body => { status => 'ok', results => { id => 7, $name => $mask } });
+			MixpanelTest::error_is($test->run($create), 'HV004',
+				sprintf('%s: %vd', $name, $mask),
+				detail => qr/^Record 1 \(id 7\), field "secret": is masked\.\n.*; it is deleted again\.$/);
+			is(scalar(accounts($test)), 6, 'it is deleted again');
+		}
+	}
+	foreach my $secret ('x', 'xxxxx', 'xxxxxxy', 'yxxxxxx', '*x*x*x*x', "\x{2022}a\x{2022}")
+	{
+		world();
+		$simulator->fault(method => 'POST', after => $yes{true},
+			body => { status => 'ok', results => { id => 7, token => $secret } });
+		my $result = $test->run($create);
+		is(MixpanelTest::describe($result), 'no error', sprintf 'a secret: %vd', $secret);
+		is(scalar(accounts($test)), 7, 'the account stays');
 	}
 
 	# An error within the account's own object.
