@@ -549,7 +549,10 @@ route_missing(MpFetch *fetch, MpSlot *slot, bool proven)
 		!mp_way_is_missing(other, fetch->settings))
 		return MP_VERDICT_OTHER_WAY;
 	if (fetch->rows == 0 && fetch->lookup.trusted)
+	{
+		mp_routes_note_no_way(routes);
 		return MP_VERDICT_TRUST;
+	}
 	mp_routes_forget_ways(routes);
 	raise_no_way(fetch);
 }

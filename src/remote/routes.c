@@ -22,6 +22,9 @@ mp_routes_note(MpRoutes *routes, MpRoute *route, MpRoute found)
 	if (*route == found || *route == MP_ROUTE_PRESENT)
 		return;
 	*route = found;
+	if (found == MP_ROUTE_PRESENT && (route == &routes->account_projects ||
+									  route == &routes->project_accounts))
+		routes->no_way = false;
 	elog(DEBUG1, "mixpanel_sa_fdw: learnt of the server: %s: %s", name,
 		 found == MP_ROUTE_PRESENT ? "yes" : "no");
 }
@@ -65,8 +68,18 @@ mp_routes_warn_of_unlisted(MpRoutes *routes)
 }
 
 void
+mp_routes_note_no_way(MpRoutes *routes)
+{
+	routes->no_way = routes->account_projects != MP_ROUTE_PRESENT &&
+		routes->project_accounts != MP_ROUTE_PRESENT &&
+		(routes->account_projects == MP_ROUTE_MISSING ||
+		 routes->project_accounts == MP_ROUTE_MISSING);
+}
+
+void
 mp_routes_forget_ways(MpRoutes *routes)
 {
+	routes->no_way = false;
 	routes->account_projects = MP_ROUTE_UNKNOWN;
 	routes->project_accounts = MP_ROUTE_UNKNOWN;
 }

@@ -38,6 +38,10 @@ typedef struct MpRoutes
 								 * what else the path names */
 	MpRoute		account_projects;
 	MpRoute		project_accounts;
+	bool		no_way;			/* one of the two is missing, and the other
+								 * has not answered a read that can do
+								 * without: such reads do not try again until
+								 * one of them has worked */
 	MpRoute		organization_projects;
 	bool		warned_of_me;	/* that /me may not show all projects */
 	bool		warned_of_unlisted; /* of projects that no list shows */
@@ -73,8 +77,12 @@ extern bool mp_routes_warn_of_me(MpRoutes *routes);
 /* The same: of projects that no list shows. */
 extern bool mp_routes_warn_of_unlisted(MpRoutes *routes);
 
-/* Memberships could be read by neither way: what was learnt of the two is not
- * believed any more. */
+/*
+ * Memberships could be read by neither way.  Where the read can do without, it
+ * is noted; where it cannot, what was learnt of the two is not believed any
+ * more.
+ */
+extern void mp_routes_note_no_way(MpRoutes *routes);
 extern void mp_routes_forget_ways(MpRoutes *routes);
 
 /* The server was altered: forget all.  A user mapping was: it may be the one

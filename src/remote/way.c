@@ -52,7 +52,8 @@ mp_way_first(const MpSettings *settings, const MpLookup *lookup)
 		way = MP_WAY_BY_PROJECT;
 	if (mp_way_is_missing(way, settings))
 		way = way == MP_WAY_BY_PROJECT ? MP_WAY_BY_ACCOUNT : MP_WAY_BY_PROJECT;
-	if (mp_way_is_missing(way, settings) && lookup->trusted)
+	if (lookup->trusted && (mp_way_is_missing(way, settings) ||
+							mp_session_routes(settings)->no_way))
 		way = MP_WAY_TRUST;
 	return way;
 }
