@@ -173,7 +173,7 @@ subtest 'join of the two tables' => sub {
 	);
 
 	seed_expired();
-	$simulator->set(latency_ms => 20);
+	$simulator->set(latency_ms => 100);
 	foreach my $name (sort keys %join)
 	{
 		my $counts = measure($join{$name}, '10|65', $name);
