@@ -241,6 +241,7 @@ subtest 'whether it was applied is not known' => sub {
 		  : qr/^Applied: 0\.\nNot applied: 0\.\nSent, but whether it was applied is not known: 1 \(service account 2 in project 1003 as owner\)\.$/m;
 
 		start_over();
+		$test->move if $fault->{headers}; # all sessions would wait
 		$simulator->fault(method => 'POST', count => 0, %$fault);
 		MixpanelTest::error_is($test->run(add("VALUES (2, 1003, 'owner')")),
 			$code, "POST: $name", detail => $detail);
