@@ -14,9 +14,6 @@
 
 #include "api/call_state.h"
 
-/* As many of one character, or more, are no secret: nobody would draw them. */
-#define MASK_LENGTH	6
-
 static bool is_mask(const MpText *text);
 static void blame_field(MpCall *call, const char *text, size_t length);
 static int64_t count_of(const MpCall *call);
@@ -165,25 +162,22 @@ mp_call_brings_secret(const MpRecord *record)
 		!is_mask(&secret->as.text);
 }
 
-/*
- * What is shown where a secret was: asterisks or bullets, however few, or any
- * one character again and again.
- */
+/* What is shown where a secret was: asterisks or bullets, however many. */
 static bool
 is_mask(const MpText *text)
 {
 	static const char *const signs[] = {"*", "\xE2\x80\xA2", "\xE2\x97\x8F"};
-	const char *bytes = text->data;
-	size_t		width = 1;		/* bytes of its first character, in UTF-8 */
-	bool		is_sign = false;
 
-	while (width < text->length && (bytes[width] & 0xC0) == 0x80)
-		width++;
 	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
-		is_sign |= width == strlen(signs[i]) &&
-			memcmp(bytes, signs[i], width) == 0;
-	return (is_sign || text->length >= MASK_LENGTH * width) &&
-		memcmp(bytes, bytes + width, text->length - width) == 0;
+	{
+		size_t		width = strlen(signs[i]);
+
+		/* it begins with the sign, and goes on as it began */
+		if (text->length >= width && memcmp(text->data, signs[i], width) == 0)
+			return memcmp(text->data, text->data + width,
+						  text->length - width) == 0;
+	}
+	return false;
 }
 
 /* Elements of a list, each account once. */

@@ -567,7 +567,7 @@ subtest 'creates' => sub {
 	is($test->count_of('DELETE'), 0, 'nothing is deleted');
 
 	# A secret that nobody can read.
-	foreach my $mask ('*', '********', "\x{2022}" x 3, "\x{25cf}" x 32, 'xxxxxx', 'XXXXXXXX')
+	foreach my $mask ('*', '********', "\x{2022}" x 3, "\x{25cf}" x 32)
 	{
 		foreach my $name (qw(token secret))
 		{
@@ -580,7 +580,7 @@ subtest 'creates' => sub {
 			is(scalar(accounts($test)), 6, 'it is deleted again');
 		}
 	}
-	foreach my $secret ('x', 'xxxxx', 'xxxxxxy', 'yxxxxxx', '*x*x*x*x', "\x{2022}a\x{2022}")
+	foreach my $secret ('x', 'xxxxxxxx', '*x*x*x*x', '***x', "\x{2022}a\x{2022}")
 	{
 		world();
 		$simulator->fault(method => 'POST', after => $yes{true},
