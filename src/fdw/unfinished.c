@@ -328,8 +328,7 @@ ask(Search *search, int64 organization)
 	mp_fetch_end(fetch);
 }
 
-/* Keep what is to be known of an account: that it is there, or else that it
- * may be one that is known by its name alone. */
+/* Note that an account is there, or may be one known by its name alone. */
 static void
 take_record(Search *search, const MpRecord *record, int64 organization)
 {
@@ -443,7 +442,6 @@ static void
 report_commit(Search *search, MpLeft *left)
 {
 	const MpEntry *entry = &left->entry;
-
 	TimestampTz now = GetCurrentTimestamp();
 	bool		settled = is_settled(search, entry);
 

@@ -3,8 +3,8 @@
  * http/poller.h
  *		Many sockets and one timer behind one pollable descriptor.
  *
- * epoll with a timerfd, so Linux only.  Knows nothing
- * of libcurl, HTTP or PostgreSQL.  No function blocks or throws.
+ * epoll with a timerfd, so Linux only.  Knows nothing of libcurl, HTTP or
+ * PostgreSQL.  No function blocks or throws.
  *
  * A request is short, and a call of the kernel may cost as much as all else
  * that a request does here.  So the kernel is told late: of the timer when

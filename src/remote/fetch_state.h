@@ -7,7 +7,7 @@
  * the one list of all accounts.  A slot holds a call for a parent.
  *
  * Who writes a field stands beside it: fetch.c (the calls and the order of
- * things), fetch_route.c (what an answer means for the read) or fetch_state.c.
+ * things), fetch_state.c, or the file that is named after what it decides.
  *
  *-------------------------------------------------------------------------
  */
